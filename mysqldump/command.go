@@ -1,0 +1,170 @@
+package mysqldump
+
+import (
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// clientBegins decides what the client's packet is, from the state and never from its bytes, and returns
+// how many bytes of the payload to keep. first is its first byte, the command if it is one.
+func (s *Session) clientBegins(first byte) (keep int) {
+	d := &s.client
+	switch {
+	case s.phase == inGreeting:
+		d.kind = kindPremature
+		s.outOfOrder(Client, "packet")
+		return 0
+	case s.phase == inLogin:
+		d.kind = kindLogin
+		return loginLimit
+	case s.infile:
+		d.kind = kindData
+		return 0
+	// A packet of an authentication exchange goes on with the server's sequence ids. Sequence id 0 is a new
+	// command, which may come before the login is answered.
+	case d.seq != 0 && (s.phase == inAuth || s.flight.n > 0 && s.flight.first().id == mysqlwire.ComChangeUser):
+		d.kind = kindAuth
+		return 0
+	}
+	d.kind = kindCommand
+	c := s.flight.push()
+	if c == nil {
+		s.turnOpaque(EventOpaque, "pipeline", "the client sent more commands than are followed before it read an answer")
+		return 0
+	}
+	s.commands++
+	c.id, c.seq, c.sent = mysqlwire.Command(first), d.seq, s.now
+	if c.id == mysqlwire.ComChangeUser {
+		return loginLimit
+	}
+	return s.keepText + commandOverhead
+}
+
+// commandOverhead is what may stand before a text: the command byte and the header of query attributes.
+const commandOverhead = 16
+
+// clientPacket looks at a complete payload of the client; of a long one payload is the beginning.
+func (s *Session) clientPacket(payload []byte) {
+	d := &s.client
+	switch d.kind {
+	case kindLogin:
+		s.login(payload)
+		s.clientMark = d.pos
+	case kindAuth, kindAnswered:
+		s.clientMark = d.pos
+	case kindData:
+		if d.length == 0 { // LOCAL INFILE Data: an empty packet ends it
+			s.infile = false
+			if s.flight.n > 0 {
+				s.flight.first().bytesIn += d.pos - s.clientMark
+			}
+			s.clientMark = d.pos
+		}
+	case kindCommand:
+		if s.flight.n > 0 {
+			s.commandComplete(s.flight.last(), payload)
+		}
+	}
+}
+
+// commandComplete takes over what a command says, once its last byte has been seen.
+func (s *Session) commandComplete(c *command, payload []byte) {
+	c.complete, c.sent = true, s.now
+	c.bytesIn = s.client.pos - s.clientMark
+	s.clientMark = s.client.pos
+	if len(payload) == 0 {
+		c.empty = true
+		return
+	}
+	arg := payload[1:]
+	full := s.client.length - 1
+	switch c.id {
+	case mysqlwire.ComQuery:
+		if s.caps.Has(mysqlwire.QueryAttributes) {
+			text, ok := withoutAttributes(arg)
+			if !ok {
+				c.complete = false // its text is not known: no record
+				s.turnOpaque(EventOpaque, "query_attributes", "the client sends query attributes with its statements")
+				return
+			}
+			full -= uint64(len(arg) - len(text))
+			arg = text
+		}
+		c.textLen = full
+		s.flight.keep(c, arg, s.keepText)
+		c.plain = isPlain(arg)
+	case mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
+		c.textLen = full
+		s.flight.keep(c, arg, s.keepText)
+		c.plain = c.id != mysqlwire.ComStmtPrepare || isPlain(arg)
+	case mysqlwire.ComStmtExecute, mysqlwire.ComStmtFetch, mysqlwire.ComStmtReset, mysqlwire.ComStmtClose,
+		mysqlwire.ComStmtSendLongData, mysqlwire.ComStmtBulkExecute:
+		in := mysqlwire.NewCursor(arg)
+		c.stmtID = in.Uint32("statement_id")
+		c.hasStmt = !in.Failed()
+		if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
+			c.stmt = s.stmts.get(c.stmtID)
+		}
+	case mysqlwire.ComChangeUser:
+		if u, err := mysqlwire.ParseChangeUser(arg, s.caps); err == nil {
+			c.change = cloneChangeUser(u)
+		}
+	}
+	if answers[c.id] == shapeNone {
+		s.advance()
+	}
+}
+
+// withoutAttributes returns the text of a COM_QUERY whose argument begins with query attributes, as it
+// does whenever CLIENT_QUERY_ATTRIBUTES is in effect. ok is false if there are attributes before it.
+//
+// COM_QUERY: parameter_count, parameter_set_count
+func withoutAttributes(arg []byte) (text []byte, ok bool) {
+	c := mysqlwire.NewCursor(arg)
+	count := c.LenEnc("parameter_count")
+	c.LenEnc("parameter_set_count")
+	text = c.Rest("query")
+	return text, count == 0 && !c.Failed()
+}
+
+// advance ends commands that have no answer, as soon as all before them are answered.
+func (s *Session) advance() {
+	for s.phase == ready && s.flight.n > 0 {
+		c := s.flight.first()
+		if !c.complete || answers[c.id] != shapeNone || c.empty {
+			return
+		}
+		switch c.id {
+		case mysqlwire.ComQuit:
+			s.quit = true
+		case mysqlwire.ComStmtClose:
+			s.stmts.drop(s.stmtOf(c))
+		case mysqlwire.ComStmtSendLongData:
+		default:
+			s.finish()
+			s.turnOpaque(EventOpaque, "unsupported", c.id.String()+" makes a conversation of its own")
+			return
+		}
+		s.finish()
+	}
+}
+
+// lastPrepared is the statement id that means the statement prepared last (MariaDB).
+const lastPrepared = 0xffff_ffff
+
+// stmtOf returns the id that c means, once it is its turn.
+func (s *Session) stmtOf(c *command) uint32 {
+	if c.stmtID == lastPrepared && s.lastStmt != nil {
+		return s.lastStmt.id
+	}
+	return c.stmtID
+}
+
+func cloneChangeUser(u mysqlwire.ChangeUser) *mysqlwire.ChangeUser {
+	// One copy of the few bytes that are needed until the answer.
+	for _, b := range []*[]byte{&u.User, &u.Database, &u.AuthPlugin, (*[]byte)(&u.Attributes)} {
+		if *b != nil {
+			*b = append([]byte{}, *b...)
+		}
+	}
+	return &u
+}

@@ -1,0 +1,92 @@
+package mysqldump
+
+import (
+	"time"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// maxInFlight is how many commands may wait for their answers; a client that sends more is not followed.
+const maxInFlight = 1024
+
+// A command is one that the client has begun to send and that has no whole answer yet.
+type command struct {
+	id       mysqlwire.Command
+	seq      uint8
+	empty    bool
+	complete bool // its last byte has been seen
+	cut      bool // text lacks the end
+	hasStmt  bool
+	stmtID   uint32
+	before   int           // commands in flight when it was sent
+	plain    bool          // text is a single statement of a kind that needs no closer look
+	sent     time.Duration // since the start of the conversation
+	bytesIn  uint64
+	textLen  uint64
+	text     []byte
+	stmt     *statement            // what it executes, if known
+	change   *mysqlwire.ChangeUser // whom it changes to
+}
+
+// A flight is the queue of commands in flight, in the order sent, which is the order of the answers. It
+// keeps the buffers of the texts for the commands to come.
+type flight struct {
+	ring      []command
+	head, n   int
+	textBytes int // sum of len(text)
+}
+
+const (
+	textBudget = 32 << 10 // bytes of text in flight beyond which texts are not kept
+	keptText   = 2 << 10  // capacity of a text buffer in bytes up to which it is kept for the next command
+)
+
+// push adds a command and returns it, or nil if the flight is full.
+func (f *flight) push() *command {
+	if f.n == len(f.ring) {
+		if f.n >= maxInFlight {
+			return nil
+		}
+		grown := make([]command, max(2, 2*len(f.ring)))
+		for i := range f.n {
+			grown[i] = *f.at(i)
+		}
+		f.ring, f.head = grown, 0
+	}
+	c := f.at(f.n)
+	c.empty, c.complete, c.cut, c.plain, c.hasStmt = false, false, false, false, false
+	c.before, c.textLen, c.text = f.n, 0, c.text[:0]
+	f.n++
+	return c
+}
+
+// at returns the i-th command in flight; the ring's length is a power of two.
+func (f *flight) at(i int) *command { return &f.ring[(f.head+i)&(len(f.ring)-1)] }
+
+func (f *flight) first() *command { return f.at(0) }
+func (f *flight) last() *command  { return f.at(f.n - 1) }
+
+// keep copies at most limit bytes of text into c.
+func (f *flight) keep(c *command, text []byte, limit int) {
+	if f.n > 1 {
+		limit = min(limit, max(0, textBudget-f.textBytes))
+	}
+	text = text[:min(len(text), limit)]
+	c.text = append(c.text[:0], text...)
+	c.cut = uint64(len(text)) < c.textLen
+	f.textBytes += len(text)
+}
+
+// pop removes the first command.
+func (f *flight) pop() {
+	c := f.first()
+	f.textBytes -= len(c.text)
+	if cap(c.text) > keptText {
+		c.text = nil
+	}
+	if c.stmt != nil || c.change != nil {
+		c.stmt, c.change = nil, nil
+	}
+	f.head = (f.head + 1) & (len(f.ring) - 1)
+	f.n--
+}

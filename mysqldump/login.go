@@ -1,0 +1,133 @@
+package mysqldump
+
+import (
+	"bytes"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// cure is what a person can do about a conversation that TLS hides.
+const cure = "the client has switched to TLS, so its statements cannot be seen: " +
+	"to see them, let it connect to this address without TLS (ssl-mode=DISABLED)"
+
+// greeting looks at the server's first packet.
+func (s *Session) greeting(payload []byte) {
+	if len(payload) > 0 && payload[0] == mysqlwire.HeaderERR {
+		s.refuse(EventServerError, payload) // too many connections, host blocked ...
+		return
+	}
+	g, err := mysqlwire.ParseGreeting(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.serverVersion = string(g.ServerVersion)
+	s.serverCaps = g.Capabilities
+	s.rec.ThreadID = g.ThreadID
+	s.phase = inLogin
+}
+
+// login looks at the client's first packet.
+func (s *Session) login(payload []byte) {
+	if mysqlwire.IsTLSRequest(payload) {
+		s.turnOpaque(EventTLS, "tls", cure)
+		return
+	}
+	l, err := mysqlwire.ParseLogin(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.caps = l.Capabilities & s.serverCaps
+	s.rec.Username, s.rec.Database = string(l.User), string(l.Database)
+	s.rec.CharacterSet = mysqlwire.Charset(uint16(l.Collation))
+	s.authPlugin, s.attributes = string(l.AuthPlugin), bytes.Clone(l.Attributes)
+	s.phase = inAuth
+}
+
+// authentication looks at a packet of the server between login and OK. The exchange itself is the
+// plugins' own, and secret: only its end is of interest.
+func (s *Session) authentication(payload []byte) {
+	if len(payload) == 0 {
+		return // a plugin's data, which MariaDB sends as it is
+	}
+	switch payload[0] {
+	case mysqlwire.HeaderOK:
+		s.accept(payload)
+	case mysqlwire.HeaderERR:
+		s.refuse(EventAuthError, payload)
+	}
+}
+
+// accept looks at the OK that ends a login.
+func (s *Session) accept(payload []byte) {
+	ok, err := mysqlwire.ParseOK(payload, s.caps)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.track(ok.Changes)
+	s.phase = ready
+	s.serverMark = s.server.pos
+	s.answered, s.begun = s.now, false
+	if r := s.event(EventConnect); r != nil {
+		r.HasStatus, r.Status, r.Warnings = true, ok.Status, ok.Warnings
+		s.tellLogin(r)
+		s.send(r)
+	}
+	s.attributes = nil
+	if s.caps&(mysqlwire.Compress|mysqlwire.ZstdCompression) != 0 {
+		s.turnOpaque(EventOpaque, "compression", "the client and the server compress what they say")
+		return
+	}
+	s.advance()
+}
+
+// refuse looks at an ERR that ends the conversation before a command could be sent.
+func (s *Session) refuse(event Event, payload []byte) {
+	e, err := mysqlwire.ParseERR(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.phase = refused
+	if r := s.event(event); r != nil {
+		r.ErrorCode, r.SQLState, r.ErrorMessage = e.Code, e.SQLState, e.Message
+		s.tellLogin(r)
+		s.send(r)
+	}
+	s.abandon(ServerClosed)
+}
+
+func (s *Session) tellLogin(r *Record) {
+	r.ServerVersion, r.AuthPlugin, r.Attributes = s.serverVersion, s.authPlugin, s.attributes
+}
+
+// changeUser makes u the user after the server has accepted COM_CHANGE_USER, which also resets the
+// session: nothing that was prepared is left.
+//
+// COM_CHANGE_USER
+func (s *Session) changeUser(u *mysqlwire.ChangeUser) {
+	s.rec.Username, s.rec.Database = string(u.User), string(u.Database)
+	if name := mysqlwire.Charset(u.Collation); u.Collation != 0 {
+		s.rec.CharacterSet = name
+	}
+	s.authPlugin = string(u.AuthPlugin)
+	s.forgetStatements()
+	if r := s.event(EventChangeUser); r != nil {
+		r.AuthPlugin, r.Attributes = s.authPlugin, u.Attributes
+		s.send(r)
+	}
+}
+
+func (s *Session) forgetStatements() {
+	s.stmts.clear()
+	s.lastStmt = nil
+}
+
+// track takes over what an OK packet says about changes of the session.
+func (s *Session) track(changes mysqlwire.SessionState) {
+	if name, changed := changes.Schema(); changed {
+		s.rec.Database = string(name)
+	}
+}

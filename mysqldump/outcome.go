@@ -1,0 +1,267 @@
+package mysqldump
+
+import (
+	"time"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// endPacket looks at the EOF that ends rows, or at the OK with EOF's header that replaces it under
+// CLIENT_DEPRECATE_EOF. An OK has at least 7 bytes, an EOF 5 or, before 4.1, one.
+func (s *Session) endPacket(payload []byte) {
+	if s.caps.Has(mysqlwire.DeprecateEOF) && len(payload) >= 7 {
+		s.okPacket(payload)
+		return
+	}
+	eof, err := mysqlwire.ParseEOF(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.end(eof.Status, eof.Warnings)
+}
+
+func (s *Session) okPacket(payload []byte) {
+	ok, err := mysqlwire.ParseOK(payload, s.caps)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	r := &s.rec
+	r.HasOK = true
+	r.AffectedRows += ok.AffectedRows
+	if r.LastInsertID == 0 {
+		r.LastInsertID = ok.LastInsertID
+	}
+	r.Info = ok.Info
+	if ok.Changes != nil {
+		if name, changed := ok.Changes.Schema(); changed {
+			s.newSchema, s.schemaChanged = string(name), true
+		}
+	}
+	s.end(ok.Status, ok.Warnings)
+}
+
+// end ends one result: another follows, or the answer is complete.
+func (s *Session) end(status mysqlwire.Status, warnings uint16) {
+	s.rec.HasStatus, s.rec.Status, s.rec.Warnings = true, status, warnings
+	s.results++
+	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
+		s.answer = answerFirst
+		return
+	}
+	s.done()
+}
+
+func (s *Session) errorPacket(payload []byte) {
+	e, err := mysqlwire.ParseERR(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.rec.ErrorCode, s.rec.SQLState, s.rec.ErrorMessage = e.Code, e.SQLState, e.Message
+	s.done()
+}
+
+// isProgress reports whether an ERR packet is MariaDB's progress report, which may come at any point of
+// an answer and ends nothing.
+func (s *Session) isProgress(payload []byte) bool {
+	if !s.caps.Has(mysqlwire.MariaDBProgress) {
+		return false
+	}
+	e, err := mysqlwire.ParseERR(payload)
+	return err == nil && e.Code == mysqlwire.ProgressReport
+}
+
+// unsolicited looks at a packet that answers no command: before a server closes an idle connection, some
+// say why.
+func (s *Session) unsolicited(payload []byte) {
+	if payload[0] != mysqlwire.HeaderERR {
+		s.outOfOrder(Server, "packet without a command")
+		return
+	}
+	e, err := mysqlwire.ParseERR(payload)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.serverMark, s.begun = s.server.pos, false
+	if r := s.event(EventServerError); r != nil {
+		r.ErrorCode, r.SQLState, r.ErrorMessage = e.Code, e.SQLState, e.Message
+		s.send(r)
+	}
+}
+
+func (s *Session) malformed(what string) {
+	s.fail(&mysqlwire.ParseError{Message: what, Err: mysqlwire.ErrMalformed})
+}
+
+// done ends the answer to the first command in flight.
+func (s *Session) done() {
+	s.finish()
+	if s.flight.n > 0 {
+		s.advance()
+	}
+}
+
+// asked returns when the server could begin with c: when c was complete, and the command before it
+// answered.
+func (s *Session) asked(c *command) time.Duration { return max(c.sent, s.answered) }
+
+// finish records the first command in flight with what is known of its answer, does to the session what
+// the command has done to the server's, and takes it out of flight.
+func (s *Session) finish() {
+	c := s.flight.first()
+	if !c.complete {
+		s.answeredEarly(c)
+	}
+	if s.opts.Commands[c.id] {
+		s.record(c)
+	}
+	s.apply(c)
+	s.flight.pop()
+	s.rec.Answer = Answer{}
+	s.answer = answerFirst
+	s.answered, s.begun = s.now, false
+	s.serverMark = s.server.pos
+	s.results, s.schemaChanged = 0, false
+}
+
+// answeredEarly takes over what has arrived of a command that the server has answered before it was
+// complete, as it does with one that is too long.
+func (s *Session) answeredEarly(c *command) {
+	c.bytesIn = s.client.pos - s.clientMark
+	s.clientMark = s.client.pos
+	s.client.kind = kindAnswered
+	if b := s.client.buf; hasText(c.id) && len(b) > 0 {
+		c.textLen = s.client.length - 1
+		s.flight.keep(c, b[1:], s.keepText) // not plain: it is looked at closely
+	}
+}
+
+// abandon records what is in flight as it stands: it will have no answer, or none that can be followed.
+// A command that is not complete is left out.
+func (s *Session) abandon(why string) {
+	for s.flight.n > 0 {
+		c := s.flight.first()
+		if !c.complete {
+			s.flight.pop()
+			continue
+		}
+		if answers[c.id] != shapeNone {
+			s.rec.Incomplete = why
+		}
+		s.finish()
+	}
+}
+
+// record emits the record of c.
+func (s *Session) record(c *command) {
+	r := &s.rec
+	r.At = c.sent
+	r.Command, r.Empty, r.PacketSeq, r.Pipelined = c.id, c.empty, c.seq, c.before
+	r.HasStmt, r.StmtID = c.hasStmt, c.stmtID
+	r.StmtPrepareQuery, r.StmtTextLost = nil, false
+	r.Query, r.QueryTruncated, r.QueryLength = nil, false, c.textLen
+	if hasText(c.id) {
+		r.Query, r.QueryTruncated = s.shown(c)
+	}
+	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
+		if st := s.executed(c); st != nil {
+			r.StmtPrepareQuery, r.QueryTruncated = st.text, st.cut
+		} else {
+			r.StmtTextLost = true
+		}
+	}
+	if r.ErrorCode != 0 && r.QueryTruncated {
+		r.ErrorMessage = r.ErrorMessage[:secretFree(c.text, r.ErrorMessage)]
+	}
+	r.BytesIn = c.bytesIn
+	if answers[c.id] != shapeNone {
+		r.BytesOut = s.server.pos - s.serverMark
+		asked := s.asked(c)
+		r.Duration = s.now - asked
+		if s.begun {
+			r.FirstByte = max(0, s.firstByte-asked)
+		}
+	}
+	s.send(r)
+}
+
+// shown returns what a record shows of the text of c, and whether that is less than all of it.
+func (s *Session) shown(c *command) ([]byte, bool) {
+	n := min(len(c.text), s.maxQuery)
+	if !c.plain {
+		n = min(n, secretAt(c.text))
+	}
+	return c.text[:n], c.cut || n < len(c.text)
+}
+
+// hasText reports whether the argument of a command is a text that records show.
+func hasText(id mysqlwire.Command) bool {
+	switch id {
+	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
+		return true
+	}
+	return false
+}
+
+// executed returns the statement that c executes, or nil if its text is not known.
+func (s *Session) executed(c *command) *statement {
+	if c.stmtID == lastPrepared {
+		return s.lastStmt
+	}
+	return c.stmt
+}
+
+// apply does to the session what c, now answered, has done to the server's.
+func (s *Session) apply(c *command) {
+	succeeded := s.rec.ErrorCode == 0 && s.rec.Incomplete == ""
+	switch c.id {
+	case mysqlwire.ComQuery:
+		if !c.plain {
+			s.applyText(c.text, succeeded)
+		}
+	case mysqlwire.ComStmtExecute:
+		if st := s.executed(c); st != nil && !st.plain {
+			s.applyText(st.text, succeeded)
+		}
+	case mysqlwire.ComStmtPrepare:
+		s.lastStmt = nil
+		if succeeded {
+			text, cut := s.shown(c)
+			s.lastStmt = &statement{id: c.stmtID, text: append([]byte{}, text...), cut: cut, plain: c.plain}
+			s.stmts.put(s.lastStmt)
+		}
+	case mysqlwire.ComInitDB:
+		if succeeded {
+			s.rec.Database = string(c.text)
+		}
+	case mysqlwire.ComDropDB:
+		if succeeded && string(c.text) == s.rec.Database {
+			s.rec.Database = ""
+		}
+	case mysqlwire.ComResetConnection:
+		if succeeded {
+			s.forgetStatements()
+		}
+	case mysqlwire.ComChangeUser:
+		if succeeded && c.change != nil {
+			s.changeUser(c.change)
+		}
+	}
+	if s.schemaChanged { // the server's own word is last
+		s.rec.Database = s.newSchema
+	}
+}
+
+// applyText follows the statements that change the default schema, for servers that do not track it.
+func (s *Session) applyText(text []byte, succeeded bool) {
+	results := s.results
+	if succeeded {
+		results = -1
+	}
+	if name, changed := schemaAfter(text, s.rec.Database, results); changed {
+		s.rec.Database = name
+	}
+}

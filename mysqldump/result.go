@@ -1,0 +1,155 @@
+package mysqldump
+
+import (
+	"math"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// resultPacket looks at the first packet of a result.
+//
+// COM_QUERY Response
+func (s *Session) resultPacket(payload []byte, length uint64) {
+	switch payload[0] {
+	case mysqlwire.HeaderOK:
+		s.okPacket(payload)
+		return
+	case mysqlwire.HeaderLocalInfile:
+		if s.flight.n > 1 {
+			// The server will read what the client has sent ahead as the file.
+			s.turnOpaque(EventOpaque, "pipelined_infile", "the client has sent commands ahead of a file that the server asked for")
+			return
+		}
+		s.infile, s.answer = true, answerFile
+		return
+	}
+	columns, follow := uint64(payload[0]), true
+	if length > 1 || columns > 0xfa {
+		c := mysqlwire.NewCursor(payload)
+		columns = c.LenEnc("column_count")
+		// On the wire the count comes first and the flag after it.
+		if s.caps&(mysqlwire.OptionalResultSetMetadata|mysqlwire.MariaDBCacheMetadata) != 0 {
+			follow = c.Uint8("metadata_follows") != 0
+		}
+		if c.Failed() || c.Len() > 0 || columns >= maxColumns || uint64(len(payload)) != length {
+			s.malformed("column count")
+			return
+		}
+	}
+	s.rec.HasColumns, s.rec.HasRows = true, true
+	s.rec.Columns = uint32(columns)
+	s.rec.ResultSets++
+	if !follow {
+		s.columnsDone()
+		return
+	}
+	s.definitions = uint32(columns)
+	s.answer = answerColumns
+}
+
+func (s *Session) columnsDone() {
+	s.answer = answerColumnsEnd
+	if s.caps.Has(mysqlwire.DeprecateEOF) {
+		s.answer = answerRows
+	}
+}
+
+// columnsEnd looks at the EOF after column definitions. One that tells of a cursor ends the answer: the
+// rows come with COM_STMT_FETCH.
+func (s *Session) columnsEnd(payload []byte, length uint64) {
+	if payload[0] != mysqlwire.HeaderEOF || length >= 9 {
+		s.malformed("end of column definitions")
+		return
+	}
+	eof, err := mysqlwire.ParseEOF(payload)
+	switch {
+	case err != nil:
+		s.fail(err)
+	case eof.Status.Has(mysqlwire.StatusCursorExists):
+		s.end(eof.Status, eof.Warnings)
+	default:
+		s.answer = answerRows
+	}
+}
+
+// endsRows reports whether a payload of the given length that begins with first ends the rows. A row
+// begins with 0xfe only if its first value takes 16 MiB or more, so that its packets are full.
+func (s *Session) endsRows(first byte, length uint64) bool {
+	if s.caps.Has(mysqlwire.DeprecateEOF) {
+		return first == mysqlwire.HeaderEOF && length < mysqlwire.MaxPayload
+	}
+	return first == mysqlwire.HeaderEOF && length < 9
+}
+
+// skipPlain passes over the column definitions and rows that are complete in p: the bulk of most
+// conversations. It returns the rest of p, which begins with what needs a closer look, or with the
+// beginning of a packet.
+func (s *Session) skipPlain(p []byte) []byte {
+	size := len(p)
+	if s.answer == answerColumns {
+		rest, n := skipPackets(p, uint64(s.definitions))
+		p = rest
+		if s.definitions -= uint32(n); s.definitions == 0 {
+			s.columnsDone()
+			// The EOF between definitions and rows, in its plain form.
+			if s.answer == answerColumnsEnd && len(p) >= 9 && p[0] == 5 && p[1]|p[2] == 0 && p[4] == mysqlwire.HeaderEOF &&
+				!mysqlwire.Status(p[7]).Has(mysqlwire.StatusCursorExists) {
+				p = p[9:]
+				s.answer = answerRows
+			}
+		}
+	}
+	if s.answer == answerRows {
+		rest, n := skipPackets(p, math.MaxUint64)
+		p = rest
+		s.rec.Rows += n
+	}
+	s.server.pos += uint64(size - len(p))
+	return p
+}
+
+// skipPackets passes over at most limit complete packets whose first byte says that they are definitions
+// or rows, and returns the rest of p and how many they were.
+func skipPackets(p []byte, limit uint64) (rest []byte, count uint64) {
+	for count < limit && len(p) > mysqlwire.HeaderLen && p[4] < mysqlwire.HeaderEOF {
+		n := int(p[0]) | int(p[1])<<8 | int(p[2])<<16
+		if n == 0 || n == mysqlwire.MaxPayload || n > len(p)-mysqlwire.HeaderLen {
+			break
+		}
+		p = p[mysqlwire.HeaderLen+n:]
+		count++
+	}
+	return p, count
+}
+
+// preparePacket looks at the first packet of an answer to COM_STMT_PREPARE.
+//
+// COM_STMT_PREPARE Response
+func (s *Session) preparePacket(payload []byte) {
+	if payload[0] != mysqlwire.HeaderOK {
+		s.malformed("answer to COM_STMT_PREPARE")
+		return
+	}
+	p, err := mysqlwire.ParsePrepareOK(payload, s.caps)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	c := s.flight.first()
+	c.stmtID, c.hasStmt = p.StatementID, true
+	s.rec.Prepared, s.rec.Params = true, uint32(p.Params)
+	s.rec.HasColumns, s.rec.Columns = true, uint32(p.Columns)
+	s.definitions = 0
+	if !p.NoMetadata {
+		for _, n := range [...]uint16{p.Params, p.Columns} {
+			s.definitions += uint32(n)
+			if n > 0 && !s.caps.Has(mysqlwire.DeprecateEOF) {
+				s.definitions++ // the EOF after them
+			}
+		}
+	}
+	s.answer = answerDefinitions
+	if s.definitions == 0 {
+		s.done()
+	}
+}

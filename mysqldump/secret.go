@@ -1,0 +1,101 @@
+package mysqldump
+
+import "bytes"
+
+// secretAt returns how much of a text may be recorded: its length, or the position of the first quote or
+// hexadecimal literal if it may be a statement that carries a password. The rest of such a statement is
+// left out altogether, because what is quoted how depends on settings that are not known here.
+func secretAt(text []byte) int {
+	if !maySecret(text) {
+		return len(text)
+	}
+	return quoteAt(text)
+}
+
+func quoteAt(text []byte) int {
+	n := len(text)
+	if i := bytes.IndexAny(text, `'"`); i >= 0 {
+		n = i
+	}
+	for _, hex := range []string{"0x", "0X"} {
+		if i := bytes.Index(text[:n], []byte(hex)); i >= 0 {
+			n = i
+		}
+	}
+	return n
+}
+
+// secretFree returns how much of an error's message may be recorded for the statement text: messages
+// quote the statement.
+func secretFree(text, message []byte) int {
+	if !maySecret(text) {
+		return len(message)
+	}
+	return quoteAt(message)
+}
+
+// plain are the words that begin statements which carry no passwords.
+var plain = []string{
+	"SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SHOW", "USE", "COMMIT", "ROLLBACK", "DROP",
+	"TRUNCATE", "DESCRIBE", "DESC", "EXPLAIN", "KILL", "LOCK", "UNLOCK", "FLUSH", "VALUES", "TABLE", "LOAD",
+	"CHECK", "ANALYZE", "OPTIMIZE", "REPAIR", "RENAME", "SAVEPOINT", "DEALLOCATE", "HELP",
+}
+
+// maySecret reports whether text may carry a password. It is quick for what most statements are: a single
+// one that begins with a plain word. Anything else is searched for telling words, wherever they stand: a
+// text with several statements also inside its strings, since what is a string is for the server to know.
+func maySecret(text []byte) bool {
+	s := scanner{text: text}
+	first := s.next()
+	if first == nil {
+		return false
+	}
+	if bytes.IndexByte(text, ';') >= 0 || bytes.Contains(text, []byte("/*")) {
+		return tells(text, "IDENTIFIED", "PASSWORD", "SERVER", "CHANGE")
+	}
+	for _, word := range plain {
+		if is(first, word) {
+			return false
+		}
+	}
+	switch {
+	case is(first, "CHANGE"):
+		return true
+	case is(first, "PREPARE"), is(first, "EXECUTE"): // of a text that may be any of these
+		return tells(text, "IDENTIFIED", "PASSWORD", "SERVER", "CHANGE")
+	case is(first, "CREATE"), is(first, "ALTER"):
+		second := s.next()
+		if is(second, "OR") { // REPLACE
+			s.next()
+			second = s.next()
+		}
+		if is(second, "TABLE") || is(second, "DATABASE") || is(second, "SCHEMA") || is(second, "INDEX") {
+			return false
+		}
+		return is(second, "USER") || is(second, "SERVER") || tells(text, "IDENTIFIED", "PASSWORD")
+	case is(first, "SET"), is(first, "START"):
+		return tells(text, "PASSWORD", "IDENTIFIED")
+	default:
+		return tells(text, "IDENTIFIED", "PASSWORD")
+	}
+}
+
+// tells reports whether one of the keywords stands in text, in whatever case, also as the end of a longer
+// word such as MASTER_PASSWORD.
+func tells(text []byte, keywords ...string) bool {
+	for i := 0; i < len(text); i++ {
+		if !isWord(text[i]) {
+			continue
+		}
+		start := i
+		for i < len(text) && isWord(text[i]) {
+			i++
+		}
+		for _, k := range keywords {
+			if n := i - len(k); n >= start && is(text[n:i], k) && (n == start || text[n-1] == '_') {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,239 @@
+package mysqldump
+
+import (
+	"errors"
+	"time"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// A Side is an end of the conversation.
+type Side uint8
+
+// The two ends. The server is the one that greets.
+const (
+	Client Side = 0
+	Server Side = 1
+)
+
+// String returns "client" or "server".
+func (s Side) String() string { return [...]string{"client", "server"}[s] }
+
+// phase is what the session expects next.
+//
+//	greeting --S--> login --C--> auth --S:OK--> ready (commands and answers, see answer)
+//	                  |            |
+//	                  |            +--S:ERR--> refused
+//	                  +--C:SSLRequest--> opaque
+//	any --what cannot be followed--> opaque        any --End--> ended
+type phase uint8
+
+const (
+	inGreeting phase = iota
+	inLogin
+	inAuth
+	ready
+	refused // the server has ended it with an ERR: nothing more is expected, nothing is decoded
+	opaque
+	ended
+)
+
+var phaseNames = [...]string{"greeting", "login", "auth", "ready", "refused", "opaque", "ended"}
+
+func (p phase) String() string { return phaseNames[p] }
+
+// A Session follows one conversation and calls back with a [Record] for each command and event. It must
+// be given both directions in causal order: a command before its answer.
+//
+// A Session is not safe for concurrent use. The callback is called from within [Session.Feed] and
+// [Session.End], must not call either, and must not keep the record or its slices.
+type Session struct {
+	opts     *Options
+	emit     func(*Record)
+	maxQuery int // bytes of a text to show
+	keepText int // bytes of a text to keep
+
+	phase  phase
+	now    time.Duration // as given with the bytes being looked at
+	client stream
+	server stream
+
+	// The login.
+	serverVersion string
+	serverCaps    mysqlwire.Capability
+	caps          mysqlwire.Capability // in effect
+	authPlugin    string
+	attributes    mysqlwire.Attributes
+
+	// The command phase.
+	flight   flight
+	stmts    statements
+	lastStmt *statement // what statement id 0xFFFFFFFF means
+	answer   answer
+	infile   bool // the client is sending a file; its packets are no commands until an empty one
+	quit     bool // the client has sent COM_QUIT
+
+	// The answer to the first command in flight.
+	rec           Record // as far as it has been seen
+	begun         bool   // its first byte has been seen, at firstByte
+	firstByte     time.Duration
+	definitions   uint32 // packets of definitions still to come
+	results       int    // complete results
+	newSchema     string // what the server says the schema has become
+	schemaChanged bool
+
+	commands   uint64        // seen
+	seq        uint64        // of the last record
+	clientMark uint64        // client.pos at the end of the last command
+	serverMark uint64        // server.pos at the end of the last answer
+	answered   time.Duration // end of the last answer
+}
+
+// NewSession returns a session that stands before the server's greeting. emit receives the records that
+// opts asks for.
+func NewSession(opts *Options, emit func(*Record)) *Session {
+	s := &Session{opts: opts, emit: emit, maxQuery: opts.MaxQuery}
+	if s.maxQuery == 0 {
+		s.maxQuery = DefaultMaxQuery
+	}
+	// The beginning of a text is also what tells that it is USE, or holds a password.
+	s.keepText = max(s.maxQuery, 512)
+	return s
+}
+
+// Feed tells the session that side has sent p, and when: at is the time since whatever moment the caller
+// counts from, the same for the whole session. The bytes must follow those given before for the same
+// side; any cut will do. Feed never keeps p.
+func (s *Session) Feed(side Side, p []byte, at time.Duration) {
+	if len(p) == 0 {
+		return
+	}
+	s.now = at
+	if side == Client {
+		s.feedClient(p)
+	} else {
+		s.feedServer(p)
+	}
+}
+
+func (s *Session) feedClient(p []byte) {
+	d := &s.client
+	for len(p) > 0 && s.phase < refused {
+		if payload := d.whole(p); payload != nil {
+			d.seq, d.length = p[3], uint64(len(payload))
+			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
+			p = p[mysqlwire.HeaderLen+len(payload):]
+			s.clientBegins(payload[0])
+			s.clientPacket(payload)
+			continue
+		}
+		if d.have == mysqlwire.HeaderLen && !d.began {
+			d.began = true
+			d.wanted = s.clientBegins(p[0])
+			continue
+		}
+		var done bool
+		if p, done = d.part(p); done {
+			if d.length == 0 {
+				s.clientBegins(0)
+			}
+			s.clientPacket(d.buf)
+			d.release()
+		}
+	}
+	d.pos += uint64(len(p))
+}
+
+func (s *Session) feedServer(p []byte) {
+	d := &s.server
+	for len(p) > 0 && s.phase < refused {
+		if d.idle() {
+			if s.answer == answerRows || s.answer == answerColumns {
+				if p = s.skipPlain(p); len(p) == 0 {
+					return
+				}
+			}
+			if !s.begun {
+				s.begun, s.firstByte = true, s.now
+			}
+		}
+		if payload := d.whole(p); payload != nil {
+			p = p[mysqlwire.HeaderLen+len(payload):]
+			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
+			s.serverPacket(payload, uint64(len(payload)))
+			continue
+		}
+		if d.have == mysqlwire.HeaderLen && !d.began {
+			d.began = true
+			d.wanted = s.serverBegins(p[0])
+			continue
+		}
+		var done bool
+		if p, done = d.part(p); done {
+			s.serverPacket(d.buf, d.length)
+			d.release()
+		}
+	}
+	d.pos += uint64(len(p))
+}
+
+// fail turns the session opaque because of err.
+func (s *Session) fail(err error) {
+	reason := "malformed"
+	for _, cause := range []error{mysqlwire.ErrTruncated, mysqlwire.ErrOutOfOrder} {
+		if errors.Is(err, cause) {
+			reason = cause.Error()
+		}
+	}
+	s.turnOpaque(EventOpaque, reason, err.Error())
+}
+
+// outOfOrder turns the session opaque because side has sent what nobody can expect in this phase.
+func (s *Session) outOfOrder(side Side, what string) {
+	s.fail(&mysqlwire.ParseError{Message: side.String() + " " + what + " in phase " + s.phase.String(), Err: mysqlwire.ErrOutOfOrder})
+}
+
+// turnOpaque ends the decoding and says so once. What is in flight is told as it stands.
+func (s *Session) turnOpaque(event Event, reason, message string) {
+	s.abandon(WentOpaque)
+	s.phase = opaque
+	if r := s.event(event); r != nil {
+		r.Reason, r.Message = reason, message
+		s.send(r)
+	}
+}
+
+// End tells the session that the connection has ended and which side ended it; what is in flight will
+// have no answer. Everything after the first End is ignored.
+func (s *Session) End(by Side, at time.Duration) {
+	if s.phase == ended {
+		return
+	}
+	s.now = at
+	s.abandon([...]string{ClientClosed, ServerClosed}[by])
+	s.phase = ended
+	if r := s.event(EventClose); r != nil {
+		r.BytesIn, r.BytesOut, r.Commands = s.client.pos, s.server.pos, s.commands
+		s.send(r)
+	}
+}
+
+// InFlight returns how many commands have no whole answer yet.
+func (s *Session) InFlight() int { return s.flight.n }
+
+// Opaque reports whether the conversation can no longer be followed.
+func (s *Session) Opaque() bool { return s.phase == opaque }
+
+// event returns a record of event e with what is known of the session, or nil if nobody wants it.
+func (s *Session) event(e Event) *Record {
+	if !s.opts.Events.Has(e) {
+		return nil
+	}
+	return &Record{Event: e, At: s.now, Who: s.rec.Who}
+}
+
+func (s *Session) send(r *Record) {
+	s.seq++
+	r.Seq = s.seq
+	s.emit(r)
+}
