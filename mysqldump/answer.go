@@ -38,19 +38,19 @@ const (
 	shapeFields               // COM_FIELD_LIST Response
 	shapeString               // a string without header (COM_STATISTICS)
 	shapeLogin                // an authentication exchange (COM_CHANGE_USER)
+	shapeOwn                  // ERR, or a conversation of its own, which is not followed
 )
 
 // answers has the shape of each command's answer; those not named, and unknown commands, have a status.
-// Commands after which the conversation is no longer one of commands and answers count as unanswered.
 var answers = [256]shape{
 	mysqlwire.ComQuit:             shapeNone,
 	mysqlwire.ComStmtSendLongData: shapeNone, // even on error: EXECUTE reports it
 	mysqlwire.ComStmtClose:        shapeNone,
-	mysqlwire.ComBinlogDump:       shapeNone,
-	mysqlwire.ComBinlogDumpGTID:   shapeNone,
-	mysqlwire.ComTableDump:        shapeNone,
-	mysqlwire.ComClone:            shapeNone,
-	mysqlwire.ComMulti:            shapeNone,
+	mysqlwire.ComBinlogDump:       shapeOwn,
+	mysqlwire.ComBinlogDumpGTID:   shapeOwn,
+	mysqlwire.ComTableDump:        shapeOwn,
+	mysqlwire.ComClone:            shapeOwn,
+	mysqlwire.ComMulti:            shapeOwn,
 	mysqlwire.ComQuery:            shapeResult,
 	mysqlwire.ComProcessInfo:      shapeResult,
 	mysqlwire.ComStmtExecute:      shapeResult,
@@ -86,14 +86,22 @@ func (s *Session) serverBegins(first byte) (keep int) {
 // serverPacket looks at a complete payload of the server, of which payload has the beginning and length
 // is the whole.
 func (s *Session) serverPacket(payload []byte, length uint64) {
-	if s.phase != ready || s.flight.n == 0 || len(payload) == 0 || payload[0] == mysqlwire.HeaderERR {
+	if s.phase != ready || s.flight.n == 0 || s.quit || len(payload) == 0 || payload[0] == mysqlwire.HeaderERR {
 		s.rarePacket(payload)
 		return
 	}
 	switch s.answer {
 	case answerFirst:
+		if !s.flight.first().complete { // only an ERR can come so early
+			s.outOfOrder(Server, "packet before the end of its command")
+			return
+		}
 		s.firstPacket(payload, length)
 	case answerColumns:
+		if payload[0] == mysqlwire.HeaderEOF {
+			s.malformed("column definition")
+			return
+		}
 		if s.definitions--; s.definitions == 0 {
 			s.columnsDone()
 		}
@@ -118,11 +126,13 @@ func (s *Session) serverPacket(payload []byte, length uint64) {
 		}
 		s.okPacket(payload)
 	case answerDefinitions:
-		if s.definitions--; s.definitions == 0 {
-			s.done()
-		}
+		s.definition(payload)
 	case answerLogin:
-		if payload[0] == mysqlwire.HeaderOK {
+		switch {
+		case payload[0] != mysqlwire.HeaderOK:
+		case s.flight.first().change == nil:
+			s.malformed("COM_CHANGE_USER") // and yet accepted: nobody knows who the user is
+		default:
 			s.okPacket(payload)
 		}
 	}
@@ -141,6 +151,8 @@ func (s *Session) rarePacket(payload []byte) {
 	case s.phase == inAuth:
 		s.authentication(payload)
 	case s.quit: // old servers answer COM_QUIT with OK
+		s.serverMark = s.server.pos
+	case len(payload) == 0 && s.answer == answerLogin: // a plugin's data
 	case len(payload) == 0:
 		s.malformed("packet")
 	case failed && s.isProgress(payload):
@@ -176,6 +188,9 @@ func (s *Session) firstPacket(payload []byte, length uint64) {
 	case shapeLogin:
 		s.answer = answerLogin
 		s.serverPacket(payload, length)
+	case shapeOwn:
+		s.finish()
+		s.turnOpaque(EventOpaque, "unsupported", c.id.String()+" makes a conversation of its own")
 	default:
 		switch payload[0] {
 		case mysqlwire.HeaderOK:

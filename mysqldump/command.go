@@ -76,34 +76,18 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 		return
 	}
 	arg := payload[1:]
-	full := s.client.length - 1
 	switch c.id {
-	case mysqlwire.ComQuery:
-		if s.caps.Has(mysqlwire.QueryAttributes) {
-			text, ok := withoutAttributes(arg)
-			if !ok {
-				c.complete = false // its text is not known: no record
-				s.turnOpaque(EventOpaque, "query_attributes", "the client sends query attributes with its statements")
-				return
-			}
-			full -= uint64(len(arg) - len(text))
-			arg = text
+	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
+		if !s.takeText(c, arg) {
+			c.complete = false // its text is not known: no record
+			s.turnOpaque(EventOpaque, "query_attributes", "the client sends query attributes with its statements")
+			return
 		}
-		c.textLen = full
-		s.flight.keep(c, arg, s.keepText)
-		c.plain = isPlain(arg)
-	case mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
-		c.textLen = full
-		s.flight.keep(c, arg, s.keepText)
-		c.plain = c.id != mysqlwire.ComStmtPrepare || isPlain(arg)
 	case mysqlwire.ComStmtExecute, mysqlwire.ComStmtFetch, mysqlwire.ComStmtReset, mysqlwire.ComStmtClose,
 		mysqlwire.ComStmtSendLongData, mysqlwire.ComStmtBulkExecute:
 		in := mysqlwire.NewCursor(arg)
 		c.stmtID = in.Uint32("statement_id")
 		c.hasStmt = !in.Failed()
-		if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
-			c.stmt = s.stmts.get(c.stmtID)
-		}
 	case mysqlwire.ComChangeUser:
 		if u, err := mysqlwire.ParseChangeUser(arg, s.caps); err == nil {
 			c.change = cloneChangeUser(u)
@@ -112,6 +96,27 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 	if answers[c.id] == shapeNone {
 		s.advance()
 	}
+}
+
+// takeText takes over the text that is the argument of c, of which arg is what has been kept. It reports
+// whether it has found it.
+func (s *Session) takeText(c *command, arg []byte) bool {
+	c.textLen = s.client.length - 1
+	if c.id == mysqlwire.ComQuery && s.caps.Has(mysqlwire.QueryAttributes) {
+		text, ok := withoutAttributes(arg)
+		if !ok {
+			c.textLen, c.cut = 0, true
+			return false
+		}
+		c.textLen -= uint64(len(arg) - len(text))
+		arg = text
+	}
+	s.flight.keep(c, arg, s.keepText)
+	if c.id == mysqlwire.ComQuery || c.id == mysqlwire.ComStmtPrepare { // the others have a name
+		c.plain = isPlain(c.text)
+		c.secret = !c.plain && maySecret(c.text)
+	}
+	return true
 }
 
 // withoutAttributes returns the text of a COM_QUERY whose argument begins with query attributes, as it
@@ -137,12 +142,7 @@ func (s *Session) advance() {
 		case mysqlwire.ComQuit:
 			s.quit = true
 		case mysqlwire.ComStmtClose:
-			s.stmts.drop(s.stmtOf(c))
-		case mysqlwire.ComStmtSendLongData:
-		default:
-			s.finish()
-			s.turnOpaque(EventOpaque, "unsupported", c.id.String()+" makes a conversation of its own")
-			return
+			s.closeStatement(c)
 		}
 		s.finish()
 	}
@@ -151,12 +151,21 @@ func (s *Session) advance() {
 // lastPrepared is the statement id that means the statement prepared last (MariaDB).
 const lastPrepared = 0xffff_ffff
 
-// stmtOf returns the id that c means, once it is its turn.
-func (s *Session) stmtOf(c *command) uint32 {
-	if c.stmtID == lastPrepared && s.lastStmt != nil {
-		return s.lastStmt.id
+// statement returns the statement that c names, once it is its turn, or nil if its text is not known.
+func (s *Session) statement(c *command) *statement {
+	if c.stmtID == lastPrepared {
+		return s.lastStmt
 	}
-	return c.stmtID
+	return s.stmts.get(c.stmtID)
+}
+
+func (s *Session) closeStatement(c *command) {
+	if st := s.statement(c); st != nil && c.hasStmt {
+		s.stmts.drop(st.id)
+		if st == s.lastStmt {
+			s.lastStmt = nil
+		}
+	}
 }
 
 func cloneChangeUser(u mysqlwire.ChangeUser) *mysqlwire.ChangeUser {

@@ -20,11 +20,11 @@ type command struct {
 	stmtID   uint32
 	before   int           // commands in flight when it was sent
 	plain    bool          // text is a single statement of a kind that needs no closer look
+	secret   bool          // text may hold a password
 	sent     time.Duration // since the start of the conversation
 	bytesIn  uint64
 	textLen  uint64
 	text     []byte
-	stmt     *statement            // what it executes, if known
 	change   *mysqlwire.ChangeUser // whom it changes to
 }
 
@@ -37,7 +37,8 @@ type flight struct {
 }
 
 const (
-	textBudget = 32 << 10 // bytes of text in flight beyond which texts are not kept
+	textBudget = 32 << 10 // bytes of text in flight beyond which only the beginning of a text is kept
+	leastText  = 256      // bytes of that beginning: it may be USE, or be the name in COM_INIT_DB
 	keptText   = 2 << 10  // capacity of a text buffer in bytes up to which it is kept for the next command
 )
 
@@ -54,7 +55,7 @@ func (f *flight) push() *command {
 		f.ring, f.head = grown, 0
 	}
 	c := f.at(f.n)
-	c.empty, c.complete, c.cut, c.plain, c.hasStmt = false, false, false, false, false
+	c.empty, c.complete, c.cut, c.plain, c.secret, c.hasStmt = false, false, false, false, false, false
 	c.before, c.textLen, c.text = f.n, 0, c.text[:0]
 	f.n++
 	return c
@@ -69,7 +70,7 @@ func (f *flight) last() *command  { return f.at(f.n - 1) }
 // keep copies at most limit bytes of text into c.
 func (f *flight) keep(c *command, text []byte, limit int) {
 	if f.n > 1 {
-		limit = min(limit, max(0, textBudget-f.textBytes))
+		limit = min(limit, max(leastText, textBudget-f.textBytes))
 	}
 	text = text[:min(len(text), limit)]
 	c.text = append(c.text[:0], text...)
@@ -84,9 +85,7 @@ func (f *flight) pop() {
 	if cap(c.text) > keptText {
 		c.text = nil
 	}
-	if c.stmt != nil || c.change != nil {
-		c.stmt, c.change = nil, nil
-	}
+	c.change = nil
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	f.n--
 }

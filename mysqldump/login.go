@@ -71,7 +71,7 @@ func (s *Session) accept(payload []byte) {
 	s.serverMark = s.server.pos
 	s.answered, s.begun = s.now, false
 	if r := s.event(EventConnect); r != nil {
-		r.HasStatus, r.Status, r.Warnings = true, ok.Status, ok.Warnings
+		r.HasStatus, r.Status, r.Warnings = s.hasStatus(), ok.Status, ok.Warnings
 		s.tellLogin(r)
 		s.send(r)
 	}

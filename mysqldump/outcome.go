@@ -1,6 +1,7 @@
 package mysqldump
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
@@ -18,7 +19,7 @@ func (s *Session) endPacket(payload []byte) {
 		s.fail(err)
 		return
 	}
-	s.end(eof.Status, eof.Warnings)
+	s.end(eof.Status, eof.Warnings, len(payload) > 1)
 }
 
 func (s *Session) okPacket(payload []byte) {
@@ -39,12 +40,17 @@ func (s *Session) okPacket(payload []byte) {
 			s.newSchema, s.schemaChanged = string(name), true
 		}
 	}
-	s.end(ok.Status, ok.Warnings)
+	s.end(ok.Status, ok.Warnings, s.hasStatus())
+}
+
+// hasStatus reports whether OK packets have a status: before 4.1 some have none.
+func (s *Session) hasStatus() bool {
+	return s.caps&(mysqlwire.Protocol41|mysqlwire.Transactions) != 0
 }
 
 // end ends one result: another follows, or the answer is complete.
-func (s *Session) end(status mysqlwire.Status, warnings uint16) {
-	s.rec.HasStatus, s.rec.Status, s.rec.Warnings = true, status, warnings
+func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
+	s.rec.HasStatus, s.rec.Status, s.rec.Warnings = has, status, warnings
 	s.results++
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst
@@ -115,6 +121,10 @@ func (s *Session) finish() {
 	if !c.complete {
 		s.answeredEarly(c)
 	}
+	if s.infile { // the file has not ended: what has come of it
+		c.bytesIn += s.client.pos - s.clientMark
+		s.clientMark = s.client.pos
+	}
 	if s.opts.Commands[c.id] {
 		s.record(c)
 	}
@@ -134,14 +144,16 @@ func (s *Session) answeredEarly(c *command) {
 	s.clientMark = s.client.pos
 	s.client.kind = kindAnswered
 	if b := s.client.buf; hasText(c.id) && len(b) > 0 {
-		c.textLen = s.client.length - 1
-		s.flight.keep(c, b[1:], s.keepText) // not plain: it is looked at closely
+		s.takeText(c, b[1:])
 	}
 }
 
 // abandon records what is in flight as it stands: it will have no answer, or none that can be followed.
 // A command that is not complete is left out.
 func (s *Session) abandon(why string) {
+	if s.phase != ready {
+		s.serverMark = s.server.pos // no command had its turn
+	}
 	for s.flight.n > 0 {
 		c := s.flight.first()
 		if !c.complete {
@@ -164,17 +176,19 @@ func (s *Session) record(c *command) {
 	r.StmtPrepareQuery, r.StmtTextLost = nil, false
 	r.Query, r.QueryTruncated, r.QueryLength = nil, false, c.textLen
 	if hasText(c.id) {
-		r.Query, r.QueryTruncated = s.shown(c)
+		r.Query, r.QueryTruncated = s.shown(c.text, c.cut, c.secret)
 	}
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
-		if st := s.executed(c); st != nil {
-			r.StmtPrepareQuery, r.QueryTruncated = st.text, st.cut
+		if st := s.statement(c); st != nil {
+			c.cut, c.secret = st.cut, st.secret
+			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
 		} else {
 			r.StmtTextLost = true
 		}
 	}
-	if r.ErrorCode != 0 && r.QueryTruncated {
-		r.ErrorMessage = r.ErrorMessage[:secretFree(c.text, r.ErrorMessage)]
+	if c.secret || c.cut {
+		// Messages quote the statement, and nobody knows what stands where it was cut.
+		r.ErrorMessage = r.ErrorMessage[:quoteAt(r.ErrorMessage)]
 	}
 	r.BytesIn = c.bytesIn
 	if answers[c.id] != shapeNone {
@@ -188,13 +202,16 @@ func (s *Session) record(c *command) {
 	s.send(r)
 }
 
-// shown returns what a record shows of the text of c, and whether that is less than all of it.
-func (s *Session) shown(c *command) ([]byte, bool) {
-	n := min(len(c.text), s.maxQuery)
-	if !c.plain {
-		n = min(n, secretAt(c.text))
+// shown returns what a record shows of a text, and whether that is less than all of it.
+func (s *Session) shown(text []byte, cut, secret bool) ([]byte, bool) {
+	n := min(len(text), s.maxQuery)
+	if secret {
+		n = min(n, quoteAt(text))
 	}
-	return c.text[:n], c.cut || n < len(c.text)
+	if n == 0 {
+		return []byte{}, cut || len(text) > 0 // an empty text is a text
+	}
+	return text[:n], cut || n < len(text)
 }
 
 // hasText reports whether the argument of a command is a text that records show.
@@ -206,14 +223,6 @@ func hasText(id mysqlwire.Command) bool {
 	return false
 }
 
-// executed returns the statement that c executes, or nil if its text is not known.
-func (s *Session) executed(c *command) *statement {
-	if c.stmtID == lastPrepared {
-		return s.lastStmt
-	}
-	return c.stmt
-}
-
 // apply does to the session what c, now answered, has done to the server's.
 func (s *Session) apply(c *command) {
 	succeeded := s.rec.ErrorCode == 0 && s.rec.Incomplete == ""
@@ -223,14 +232,13 @@ func (s *Session) apply(c *command) {
 			s.applyText(c.text, succeeded)
 		}
 	case mysqlwire.ComStmtExecute:
-		if st := s.executed(c); st != nil && !st.plain {
+		if st := s.statement(c); st != nil && !st.plain {
 			s.applyText(st.text, succeeded)
 		}
 	case mysqlwire.ComStmtPrepare:
 		s.lastStmt = nil
 		if succeeded {
-			text, cut := s.shown(c)
-			s.lastStmt = &statement{id: c.stmtID, text: append([]byte{}, text...), cut: cut, plain: c.plain}
+			s.lastStmt = &statement{id: c.stmtID, text: bytes.Clone(c.text), cut: c.cut, plain: c.plain, secret: c.secret}
 			s.stmts.put(s.lastStmt)
 		}
 	case mysqlwire.ComInitDB:
@@ -257,11 +265,7 @@ func (s *Session) apply(c *command) {
 
 // applyText follows the statements that change the default schema, for servers that do not track it.
 func (s *Session) applyText(text []byte, succeeded bool) {
-	results := s.results
-	if succeeded {
-		results = -1
-	}
-	if name, changed := schemaAfter(text, s.rec.Database, results); changed {
+	if name, changed := schemaAfter(text, s.rec.Database, s.results, succeeded); changed {
 		s.rec.Database = name
 	}
 }

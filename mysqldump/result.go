@@ -6,6 +6,9 @@ import (
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
+// flaggedCount are the capabilities under which a flag follows the column count: do definitions follow?
+const flaggedCount = mysqlwire.OptionalResultSetMetadata | mysqlwire.MariaDBCacheMetadata
+
 // resultPacket looks at the first packet of a result.
 //
 // COM_QUERY Response
@@ -24,26 +27,32 @@ func (s *Session) resultPacket(payload []byte, length uint64) {
 		return
 	}
 	columns, follow := uint64(payload[0]), true
-	if length > 1 || columns > 0xfa {
+	flagged := s.caps&flaggedCount != 0
+	if length > 1 || columns > 0xfa || flagged {
 		c := mysqlwire.NewCursor(payload)
 		columns = c.LenEnc("column_count")
 		// On the wire the count comes first and the flag after it.
-		if s.caps&(mysqlwire.OptionalResultSetMetadata|mysqlwire.MariaDBCacheMetadata) != 0 {
+		if flagged {
 			follow = c.Uint8("metadata_follows") != 0
 		}
-		if c.Failed() || c.Len() > 0 || columns >= maxColumns || uint64(len(payload)) != length {
+		if c.Failed() || c.Len() > 0 || columns == 0 || columns >= maxColumns || uint64(len(payload)) != length {
 			s.malformed("column count")
 			return
 		}
 	}
+	s.columnsFollow(uint32(columns), follow)
+}
+
+// columnsFollow begins a result set of n columns, with or without their definitions.
+func (s *Session) columnsFollow(n uint32, definitions bool) {
 	s.rec.HasColumns, s.rec.HasRows = true, true
-	s.rec.Columns = uint32(columns)
+	s.rec.Columns = n
 	s.rec.ResultSets++
-	if !follow {
+	if !definitions {
 		s.columnsDone()
 		return
 	}
-	s.definitions = uint32(columns)
+	s.definitions = n
 	s.answer = answerColumns
 }
 
@@ -66,7 +75,7 @@ func (s *Session) columnsEnd(payload []byte, length uint64) {
 	case err != nil:
 		s.fail(err)
 	case eof.Status.Has(mysqlwire.StatusCursorExists):
-		s.end(eof.Status, eof.Warnings)
+		s.end(eof.Status, eof.Warnings, true)
 	default:
 		s.answer = answerRows
 	}
@@ -81,21 +90,25 @@ func (s *Session) endsRows(first byte, length uint64) bool {
 	return first == mysqlwire.HeaderEOF && length < 9
 }
 
-// skipPlain passes over the column definitions and rows that are complete in p: the bulk of most
-// conversations. It returns the rest of p, which begins with what needs a closer look, or with the
-// beginning of a packet.
+// skipPlain passes over what most answers begin with, as far as it is complete in p and in its plain form:
+// the column count, the column definitions, the EOF after them, and rows. It returns the rest of p, which
+// begins with what needs a closer look, or with the beginning of a packet.
 func (s *Session) skipPlain(p []byte) []byte {
 	size := len(p)
+	if s.answer == answerFirst && len(p) > 4 && p[0] == 1 && p[1]|p[2] == 0 && p[4] != 0 && p[4] < mysqlwire.HeaderLocalInfile &&
+		s.caps&flaggedCount == 0 && answers[s.flight.first().id] == shapeResult && s.flight.first().complete {
+		s.columnsFollow(uint32(p[4]), true)
+		p = p[5:]
+	}
 	if s.answer == answerColumns {
 		rest, n := skipPackets(p, uint64(s.definitions))
 		p = rest
 		if s.definitions -= uint32(n); s.definitions == 0 {
 			s.columnsDone()
-			// The EOF between definitions and rows, in its plain form.
 			if s.answer == answerColumnsEnd && len(p) >= 9 && p[0] == 5 && p[1]|p[2] == 0 && p[4] == mysqlwire.HeaderEOF &&
 				!mysqlwire.Status(p[7]).Has(mysqlwire.StatusCursorExists) {
-				p = p[9:]
 				s.answer = answerRows
+				p = p[9:]
 			}
 		}
 	}
@@ -150,6 +163,20 @@ func (s *Session) preparePacket(payload []byte) {
 	}
 	s.answer = answerDefinitions
 	if s.definitions == 0 {
+		s.done()
+	}
+}
+
+// definition looks at a packet that follows COM_STMT_PREPARE_OK: the definitions of the parameters and of
+// the columns, each followed by an EOF, unless CLIENT_DEPRECATE_EOF is in effect.
+func (s *Session) definition(payload []byte) {
+	eof := !s.caps.Has(mysqlwire.DeprecateEOF) && (s.definitions == 1 ||
+		s.rec.Params > 0 && s.rec.Columns > 0 && s.definitions == s.rec.Columns+2)
+	if eof != (payload[0] == mysqlwire.HeaderEOF) {
+		s.malformed("definitions of a prepared statement")
+		return
+	}
+	if s.definitions--; s.definitions == 0 {
 		s.done()
 	}
 }

@@ -2,16 +2,9 @@ package mysqldump
 
 import "bytes"
 
-// secretAt returns how much of a text may be recorded: its length, or the position of the first quote or
-// hexadecimal literal if it may be a statement that carries a password. The rest of such a statement is
-// left out altogether, because what is quoted how depends on settings that are not known here.
-func secretAt(text []byte) int {
-	if !maySecret(text) {
-		return len(text)
-	}
-	return quoteAt(text)
-}
-
+// quoteAt returns how much of a text that may hold a password is recorded, and of an error's message about
+// it: the position of the first quote or hexadecimal literal. All that follows is left out, because what is
+// quoted how depends on settings that are not known here.
 func quoteAt(text []byte) int {
 	n := len(text)
 	if i := bytes.IndexAny(text, `'"`); i >= 0 {
@@ -23,15 +16,6 @@ func quoteAt(text []byte) int {
 		}
 	}
 	return n
-}
-
-// secretFree returns how much of an error's message may be recorded for the statement text: messages
-// quote the statement.
-func secretFree(text, message []byte) int {
-	if !maySecret(text) {
-		return len(message)
-	}
-	return quoteAt(message)
 }
 
 // plain are the words that begin statements which carry no passwords.
@@ -50,7 +34,7 @@ func maySecret(text []byte) bool {
 	if first == nil {
 		return false
 	}
-	if bytes.IndexByte(text, ';') >= 0 || bytes.Contains(text, []byte("/*")) {
+	if !isSingle(text) || bytes.Contains(text, []byte("/*!")) || bytes.Contains(text, []byte("/*M!")) {
 		return tells(text, "IDENTIFIED", "PASSWORD", "SERVER", "CHANGE")
 	}
 	for _, word := range plain {

@@ -123,8 +123,8 @@ func (s *Session) feedClient(p []byte) {
 			d.seq, d.length = p[3], uint64(len(payload))
 			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
 			p = p[mysqlwire.HeaderLen+len(payload):]
-			s.clientBegins(payload[0])
-			s.clientPacket(payload)
+			keep := s.clientBegins(payload[0]) // no more than of a packet that comes in pieces
+			s.clientPacket(payload[:min(len(payload), keep)])
 			continue
 		}
 		if d.have == mysqlwire.HeaderLen && !d.began {
@@ -148,19 +148,19 @@ func (s *Session) feedServer(p []byte) {
 	d := &s.server
 	for len(p) > 0 && s.phase < refused {
 		if d.idle() {
-			if s.answer == answerRows || s.answer == answerColumns {
+			if !s.begun {
+				s.begun, s.firstByte = true, s.now
+			}
+			if s.phase == ready && s.flight.n > 0 && !s.quit && s.answer <= answerRows {
 				if p = s.skipPlain(p); len(p) == 0 {
 					return
 				}
-			}
-			if !s.begun {
-				s.begun, s.firstByte = true, s.now
 			}
 		}
 		if payload := d.whole(p); payload != nil {
 			p = p[mysqlwire.HeaderLen+len(payload):]
 			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
-			s.serverPacket(payload, uint64(len(payload)))
+			s.serverPacket(payload[:min(len(payload), controlLimit)], uint64(len(payload)))
 			continue
 		}
 		if d.have == mysqlwire.HeaderLen && !d.began {

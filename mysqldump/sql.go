@@ -6,9 +6,14 @@ import "bytes"
 // It passes over white space and comments, and takes a quoted string as one word. It knows enough of
 // SQL to find a statement's first words and its end, and no more.
 type scanner struct {
-	text []byte
-	pos  int
+	text    []byte
+	pos     int
+	certain bool // take executable comments that not every server executes for comments
 }
+
+// everywhere is the version below which executable comments are executed by all servers of today: MariaDB
+// leaves out those of MySQL 5.7 and newer, and any server those of a version above its own.
+const everywhere = 50700
 
 // next returns the next word, or nil at the end.
 func (s *scanner) next() []byte {
@@ -42,8 +47,12 @@ func (s *scanner) space() {
 			s.skipPast("\n")
 		case bytes.HasPrefix(rest, []byte("/*!")), bytes.HasPrefix(rest, []byte("/*M!")):
 			s.pos += bytes.IndexByte(rest, '!') + 1
-			for s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9' {
-				s.pos++
+			version := 0
+			for ; s.pos < len(s.text) && s.text[s.pos] >= '0' && s.text[s.pos] <= '9'; s.pos++ {
+				version = min(10*version+int(s.text[s.pos]-'0'), 1e6)
+			}
+			if s.certain && version >= everywhere {
+				s.skipPast("*/")
 			}
 		case bytes.HasPrefix(rest, []byte("*/")):
 			s.pos += 2
@@ -114,17 +123,25 @@ func isPlain(text []byte) bool {
 		'c'<<24 | 'o'<<16 | 'm'<<8 | 'm', // COMMIT
 		'w'<<24 | 'i'<<16 | 't'<<8 | 'h', // WITH
 		's'<<24 | 'h'<<16 | 'o'<<8 | 'w': // SHOW
-		return bytes.IndexByte(text, ';') < 0
+		return isSingle(text)
 	}
 	return false
 }
 
+// isSingle reports whether text holds no semicolon but at its end, and so a single statement.
+func isSingle(text []byte) bool {
+	i := bytes.IndexByte(text, ';')
+	return i < 0 || len(bytes.TrimSpace(text[i+1:])) == 0
+}
+
 // schemaAfter returns the default schema after the statements of text, which had current before them.
-// results is how many of them have succeeded, if not all (-1).
-func schemaAfter(text []byte, current string, results int) (schema string, changed bool) {
-	s := scanner{text: text}
+// They have brought so many results; all says whether the last of them has succeeded. What follows a
+// semicolon may stand in the body of a stored program, which has one result as a whole: there cannot be
+// USE in it, but DROP DATABASE can.
+func schemaAfter(text []byte, current string, results int, all bool) (schema string, changed bool) {
+	s := scanner{text: text, certain: true}
 	schema = current
-	for n := 0; n != results; n++ {
+	for n := 0; n < results || all; n++ {
 		first := s.next()
 		if first == nil {
 			break
@@ -135,7 +152,7 @@ func schemaAfter(text []byte, current string, results int) (schema string, chang
 			if word = s.next(); word != nil && word[0] != ';' {
 				schema, changed = name(word), true
 			}
-		case is(first, "DROP"):
+		case is(first, "DROP") && n < results:
 			var last []byte
 			if kind := s.next(); is(kind, "DATABASE") || is(kind, "SCHEMA") {
 				for word = s.next(); word != nil && word[0] != ';'; word = s.next() {

@@ -4,10 +4,11 @@ import "container/list"
 
 // A statement is the text that a prepared statement was made from.
 type statement struct {
-	id    uint32
-	text  []byte
-	cut   bool // text lacks the end
-	plain bool // see command.plain
+	id     uint32
+	text   []byte
+	cut    bool // text lacks the end
+	plain  bool // see command.plain
+	secret bool // see command.secret
 }
 
 const (

@@ -1,0 +1,127 @@
+package l4mysql
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	proxy_header {
+//		allow    <ip|cidr|private_ranges|unix>...
+//		mode     require|optional
+//		timeout  <duration>
+//		max_size <size>
+//		keep
+//	}
+//
+// `allow` may be repeated. `max_size` is in bytes, or with a unit: 4KiB.
+func (h *ProxyHeader) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	b := newBlock(d)
+	for b.next() {
+		switch b.option {
+		case "allow":
+			h.Allow = append(h.Allow, b.args()...)
+		case "mode":
+			h.Mode = b.once().arg()
+		case "timeout":
+			h.Timeout = caddy.Duration(b.once().duration())
+		case "max_size":
+			h.MaxSize = b.once().size()
+		case "keep":
+			h.Keep = b.once().flag()
+		default:
+			b.unknown()
+		}
+	}
+	return b.err
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	proxy_header {
+//		version  1|2...
+//		command  PROXY|LOCAL...
+//		src      <ip|cidr|private_ranges|unix>...
+//		dst      <ip|cidr|private_ranges|unix>...
+//		dst_port <port>...
+//		tlv      <name|0xNN> <value>...
+//		ssl      verified|any|none...
+//		ssl_cn   <name>...
+//	}
+//	proxy_header
+//
+// Every option may be repeated: `tlv` with another name asks for both, and anything else adds values.
+func (m *MatchProxyHeader) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	b := newBlock(d)
+	for b.next() {
+		switch b.option {
+		case "version":
+			m.Version = append(m.Version, b.integers()...)
+		case "command":
+			m.Command = append(m.Command, b.args()...)
+		case "src":
+			m.Src = append(m.Src, b.args()...)
+		case "dst":
+			m.Dst = append(m.Dst, b.args()...)
+		case "dst_port":
+			m.DstPort = append(m.DstPort, b.integers()...)
+		case "tlv":
+			name := b.firstArg()
+			if m.TLV == nil {
+				m.TLV = make(map[string][]string)
+			}
+			m.TLV[name] = append(m.TLV[name], b.args()...)
+		case "ssl":
+			m.SSL = append(m.SSL, b.args()...)
+		case "ssl_cn":
+			m.SSLCN = append(m.SSLCN, b.args()...)
+		default:
+			b.unknown()
+		}
+	}
+	return b.err
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	mysql_log {
+//		max_query <size>
+//		commands  <name>...
+//		events    <name>...
+//		log_name  <name>
+//		queue     <records>
+//		overflow  drop|block
+//	}
+//	mysql_log
+//
+// `commands` and `events` may be repeated. `max_query` is in bytes, or with a unit: 16KiB.
+func (h *MySQLLog) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	b := newBlock(d)
+	for b.next() {
+		switch b.option {
+		case "max_query":
+			h.MaxQuery = b.once().size()
+		case "commands":
+			h.Commands = append(h.Commands, b.args()...)
+		case "events":
+			h.Events = append(h.Events, b.args()...)
+		case "log_name":
+			h.LogName = b.once().arg()
+		case "queue":
+			h.Queue = b.once().integer()
+		case "overflow":
+			h.Overflow = b.once().arg()
+		default:
+			b.unknown()
+		}
+	}
+	return b.err
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*MySQLLog)(nil)
+	_ caddyfile.Unmarshaler = (*ProxyHeader)(nil)
+	_ caddyfile.Unmarshaler = (*MatchProxyHeader)(nil)
+)

@@ -1,0 +1,126 @@
+package mysqldump
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/l4mysql/l4mysql/internal/convtest"
+)
+
+const (
+	conversationsDir = "testdata/conversations"
+	transitionsFile  = "testdata/transitions.txt"
+)
+
+// greetingTurn and loginTurn are of MySQL 5.7, as in login-mysql57.txtar.
+const (
+	greetingTurn = `S[0]: 0a "5.7.44" 00  08000000  "12345678" 00  ffff 08 0200 ff81  15  00*10  "123456789012" 00  "p" 00` + "\n"
+	loginTurn    = `C[1]: 8da20f00  00000001  21  00*23  "app" 00  00  "shop" 00  "p" 00` + "\n"
+)
+
+// states are where a packet can meet a session, by what has been said before it.
+var states = []struct{ name, before string }{
+	{"greeting", ""},
+	{"login", greetingTurn},
+	{"auth", greetingTurn + loginTurn},
+	{"auth, COM_PING sent ahead", greetingTurn + loginTurn + "C[0]: 0e\n"},
+	{"refused", greetingTurn + loginTurn + "S[2]: ff 1504\n"},
+	{"opaque", "C[0]: 00\n"},
+	{"ready", "include login-mysql57.txtar\n"},
+	{"ready, COM_QUIT sent", "include login-mysql57.txtar\nC[0]: 01\n"},
+	{"ready, COM_QUERY half sent", "include login-mysql57.txtar\nC: 090000 00 03 01\n"},
+	{"an empty packet", "include login-mysql57.txtar\nC[0]:\n"},
+	{"COM_CHANGE_USER", "include login-mysql57.txtar\nC[0]: 11 \"u\" 00 00 00\n"},
+	{"COM_CHANGE_USER, switched", "include login-mysql57.txtar\nC[0]: 11 \"u\" 00 00 00\nS[1]: fe \"p\" 00\n"},
+	{"columns", "include login-mysql57.txtar\nC[0]: 03\nS[1]: 02\n"},
+	{"columns, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 03\nS[1]: 02\n"},
+	{"columns, the last one", "include login-mysql57.txtar\nC[0]: 03\nS[1]: 01\n"},
+	{"columns, the last one, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 03\nS[1]: 01\n"},
+	{"columns, progress reports", "include login-mariadb1011.txtar\nC[0]: 03\nS[1]: 02 01\n"},
+	{"columns_end", "include login-mysql57.txtar\nC[0]: 03\nS[1]: 01\nS[2]: 03\n"},
+	{"rows", "include login-mysql57.txtar\nC[0]: 03\nS[1]: 01\nS[2]: 03\nS[3]: fe 0000 0200\n"},
+	{"rows, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 03\nS[1]: 01\nS[2]: 03\n"},
+	{"rows, COM_PING sent ahead", "include login-mysql57.txtar\nC[0]: 03\nC[0]: 0e\nS[1]: 01\nS[2]: 03\nS[3]: fe 0000 0200\n"},
+	{"fields", "include login-mysql57.txtar\nC[0]: 04\nS[1]: 03\n"},
+	{"fields, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 04\nS[1]: 03\n"},
+	{"file", "include login-mysql57.txtar\nC[0]: 03\nS[1]: fb\n"},
+	{"file, sent", "include login-mysql57.txtar\nC[0]: 03\nS[1]: fb\nC[2]:\n"},
+	{"definitions", "include login-mysql57.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0100 00 0000\n"},
+	{"definitions, the EOF between", "include login-mysql57.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0100 00 0000\nS[2]: 03\n"},
+	{"definitions, the last EOF", "include login-mysql57.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0000 00 0000\nS[2]: 03\n"},
+	{"definitions, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0100 00 0000\n"},
+}
+
+// forms are the packets that are tried in each state, without their first byte.
+var forms = []struct {
+	name string
+	side Side
+	seq  uint8
+	tail string
+}{
+	{"server 1 byte", Server, 1, ""},
+	{"server 7 bytes", Server, 1, "\x00\x00\x02\x00\x00\x00"}, // what an OK has
+	{"client", Client, 0, ""},
+	{"client, seq 3", Client, 3, ""},
+}
+
+// TestTransitions pins what happens in every state for all 256 first bytes of a packet, so that a change
+// shows also where nobody thought of a test, and compares it with testdata/transitions.txt.
+func TestTransitions(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# What a packet does in each state, by its first byte: the records it makes, and the state after it.\n" +
+		"# Written by go test -run Transitions -update; see transitions_test.go for the states.\n")
+	for _, state := range states {
+		fmt.Fprintf(&b, "\n%s\n", state.name)
+		for _, f := range forms {
+			b.WriteString(ranges("\t"+f.name+" ", func(first byte) string {
+				return transition(t, state.before, f.side, append([]byte{first}, f.tail...), f.seq)
+			}))
+		}
+	}
+	// The first packet of the answer to every command: commands with the same answers stand together.
+	for _, login := range []string{"mysql57", "mysql84", "mariadb1011"} {
+		var tables []string
+		commands := make(map[string][]byte)
+		for c := range 256 {
+			before := fmt.Sprintf("include login-%s.txtar\nC[0]: %02x\n", login, c)
+			var table string
+			for _, f := range forms[:2] {
+				table += ranges("\t"+f.name+" ", func(first byte) string {
+					name := (&Record{Command: mysqlwireCommand(c)}).CommandName()
+					return strings.ReplaceAll(transition(t, before, f.side, append([]byte{first}, f.tail...), f.seq), name, "it")
+				})
+			}
+			if !slices.Contains(tables, table) {
+				tables = append(tables, table)
+			}
+			commands[table] = append(commands[table], byte(c))
+		}
+		for _, table := range tables {
+			fmt.Fprintf(&b, "\nready, %s, command %s\n%s", login, set(commands[table]), table)
+		}
+	}
+
+	got := b.String()
+	if *Update {
+		if err := os.WriteFile(transitionsFile, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(transitionsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+		for i := range min(len(gotLines), len(wantLines)) {
+			if gotLines[i] != wantLines[i] {
+				t.Fatalf("line %d: got %q, want %q", i+1, gotLines[i], wantLines[i])
+			}
+		}
+		t.Fatalf("got %d lines, want %d", len(gotLines), len(wantLines))
+	}
+}
