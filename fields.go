@@ -15,7 +15,8 @@ const (
 )
 
 // MarshalLogObject adds the record's keys, which docs/records.md lists. The keys that tcpdp has keep their
-// names and meanings.
+// names and meanings. Texts are strings, not bytes: bytes would go through Caddy's filters hash and regexp
+// as they are, in base64.
 func (e *entry) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if e.Event == mysqldump.EventCommand {
 		e.addCommand(enc)
@@ -38,17 +39,17 @@ func (e *entry) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 func (e *entry) addCommand(enc zapcore.ObjectEncoder) {
 	enc.AddString("command", e.CommandName())
 	if e.Query != nil {
-		enc.AddByteString("query", e.Query)
+		enc.AddString("query", string(e.Query))
 		enc.AddUint64("query_length", e.QueryLength)
 		if e.Command == mysqlwire.ComStmtPrepare {
-			enc.AddByteString("stmt_prepare_query", e.Query)
+			enc.AddString("stmt_prepare_query", string(e.Query))
 		}
 	}
 	if e.HasStmt {
 		enc.AddUint32("stmt_id", e.StmtID)
 	}
 	if e.StmtPrepareQuery != nil {
-		enc.AddByteString("stmt_prepare_query", e.StmtPrepareQuery)
+		enc.AddString("stmt_prepare_query", string(e.StmtPrepareQuery))
 	}
 	addTrue(enc, "query_truncated", e.QueryTruncated)
 	addTrue(enc, "stmt_text_lost", e.StmtTextLost)
@@ -86,6 +87,8 @@ func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
 func (e *entry) addResult(enc zapcore.ObjectEncoder) {
 	if e.BytesOut > 0 || e.Incomplete != "" {
 		enc.AddInt64("duration_us", e.Duration.Microseconds())
+	}
+	if e.BytesOut > 0 {
 		enc.AddInt64("first_byte_us", e.FirstByte.Microseconds())
 	}
 	if e.HasRows {
@@ -105,7 +108,7 @@ func (e *entry) addResult(enc zapcore.ObjectEncoder) {
 		enc.AddUint64("last_insert_id", e.LastInsertID)
 	}
 	if len(e.Info) > 0 {
-		enc.AddByteString("info", e.Info)
+		enc.AddString("info", string(e.Info))
 	}
 	enc.AddUint64("bytes_in", e.BytesIn)
 	enc.AddUint64("bytes_out", e.BytesOut)
@@ -131,9 +134,9 @@ func (e *entry) addOutcome(enc zapcore.ObjectEncoder) {
 	if e.ErrorCode != 0 {
 		enc.AddUint16("error_code", e.ErrorCode)
 		if e.SQLState != nil {
-			enc.AddByteString("sqlstate", e.SQLState)
+			enc.AddString("sqlstate", string(e.SQLState))
 		}
-		enc.AddByteString("error_message", e.ErrorMessage)
+		enc.AddString("error_message", string(e.ErrorMessage))
 	}
 }
 

@@ -1,6 +1,7 @@
 package l4mysql
 
 import (
+	"bytes"
 	"sync"
 
 	"go.uber.org/zap"
@@ -46,7 +47,12 @@ type writeErrors struct{ log *recordLog }
 func (w writeErrors) Write(p []byte) (int, error) {
 	recordsDropped.WithLabelValues(dropWriteError).Inc()
 	w.log.failed.Do(func() {
-		w.log.errors.Error("writing records to the log; further errors are only counted", zap.ByteString("error", p))
+		_, cause, found := bytes.Cut(p, []byte("write error: ")) // before it, the record's time
+		if !found {
+			cause = p
+		}
+		w.log.errors.Error("writing records to the log; further errors are only counted",
+			zap.String("error", string(bytes.TrimSpace(cause))))
 	})
 	return len(p), nil
 }

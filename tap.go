@@ -31,6 +31,7 @@ type tap struct {
 	seen       bool               // the client has sent a byte
 	skip       int                // bytes of the client that are a PROXY header, handed on because of `keep`
 	clientGone bool               // the client has closed its side, and waits for an answer
+	warned     bool               // see [tap.warn]
 }
 
 // newTap puts a tap below cx and shows the session what matchers have prefetched: those bytes stay in cx's
@@ -98,6 +99,9 @@ func (t *tap) show(side mysqldump.Side, p []byte) {
 	}
 	defer t.rescue()
 	t.session.Feed(side, p, time.Since(t.peer.start))
+	if reason, _ := t.session.Opaque(); reason != "" && !t.warned {
+		t.warn()
+	}
 }
 
 // rescue gives the session up where it has panicked, which is a defect of this module: layer4 does not
@@ -138,18 +142,22 @@ func (t *tap) end(by mysqldump.Side) {
 // record takes over a record of the session. It is called with the lock held, before the bytes that made
 // the record are handed on.
 func (t *tap) record(r *mysqldump.Record) {
-	h := t.handler
-	switch r.Event {
-	case mysqldump.EventOpaque:
-		h.logger.Warn("stopped decoding", zap.String("remote", t.peer.clientAddr()),
-			zap.String("reason", r.Reason), zap.String("message", r.Message))
-	case mysqldump.EventTLS:
-		h.warnTLS.Do(func() {
-			h.logger.Warn("statements are not recorded; said once", zap.String("remote", t.peer.clientAddr()),
-				zap.String("reason", r.Reason), zap.String("message", r.Message))
-		})
+	t.handler.queue.offer(newEntry(r, t.peer))
+}
+
+// warn says that the session no longer follows the conversation: once for each connection, but of clients
+// that use TLS, which may be all of them, once for each config.
+func (t *tap) warn() {
+	t.warned = true
+	reason, message := t.session.Opaque()
+	fields := []zap.Field{
+		zap.String("remote", t.peer.clientAddr()), zap.String("reason", reason), zap.String("message", message),
 	}
-	h.queue.offer(newEntry(r, t.peer))
+	if reason == mysqldump.ReasonTLS {
+		t.handler.warnTLS.Do(func() { t.handler.logger.Warn("statements are not recorded; said once", fields...) })
+	} else {
+		t.handler.logger.Warn("stopped decoding", fields...)
+	}
 }
 
 // Interface guards

@@ -32,7 +32,7 @@ type segment struct {
 // readCapture returns the conversations of a capture file by the client's port, segments in the order
 // captured, without retransmissions and without a PROXY header in front. The captures were made on a
 // loopback interface: nothing in them is lost or out of order.
-func readCapture(t *testing.T, file string) map[int][]segment {
+func readCapture(t testing.TB, file string) map[int][]segment {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {

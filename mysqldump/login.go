@@ -30,7 +30,7 @@ func (s *Session) greeting(payload []byte) {
 // login looks at the client's first packet.
 func (s *Session) login(payload []byte) {
 	if mysqlwire.IsTLSRequest(payload) {
-		s.turnOpaque(EventTLS, "tls", cure)
+		s.turnOpaque(EventTLS, ReasonTLS, cure)
 		return
 	}
 	l, err := mysqlwire.ParseLogin(payload)

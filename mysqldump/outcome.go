@@ -54,6 +54,7 @@ func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
 	s.results++
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst
+		s.rec.Info = bytes.Clone(s.rec.Info) // it is in the packet, and the record waits for the next one
 		return
 	}
 	s.done()

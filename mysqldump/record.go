@@ -45,6 +45,9 @@ const (
 	WentOpaque   = "opaque"        // the session could not follow the answer
 )
 
+// ReasonTLS is the [Record.Reason] of EventTLS.
+const ReasonTLS = "tls"
+
 // A Record tells of one command with its answer, or of one event. Its slices are valid until the callback
 // that received it returns.
 type Record struct {

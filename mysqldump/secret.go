@@ -54,7 +54,7 @@ func maySecret(text []byte) bool {
 			second = s.next()
 		}
 		if is(second, "TABLE") || is(second, "DATABASE") || is(second, "SCHEMA") || is(second, "INDEX") {
-			return false
+			return tells(text, "CONNECTION") // of a FEDERATED table: mysql://user:password@host
 		}
 		return is(second, "USER") || is(second, "SERVER") || tells(text, "IDENTIFIED", "PASSWORD")
 	case is(first, "SET"), is(first, "START"):
@@ -67,12 +67,13 @@ func maySecret(text []byte) bool {
 // tells reports whether one of the keywords stands in text, in whatever case, also as the end of a longer
 // word such as MASTER_PASSWORD.
 func tells(text []byte, keywords ...string) bool {
+	isLetter := func(c byte) bool { return isWord(c) && c < 0x80 } // some of the others are spaces, such as U+00A0
 	for i := 0; i < len(text); i++ {
-		if !isWord(text[i]) {
+		if !isLetter(text[i]) {
 			continue
 		}
 		start := i
-		for i < len(text) && isWord(text[i]) {
+		for i < len(text) && isLetter(text[i]) {
 			i++
 		}
 		for _, k := range keywords {

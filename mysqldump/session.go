@@ -65,6 +65,8 @@ type Session struct {
 	authPlugin    string
 	attributes    mysqlwire.Attributes
 
+	reason, message string // why the conversation is opaque
+
 	// The command phase.
 	flight   flight
 	stmts    statements
@@ -196,7 +198,7 @@ func (s *Session) outOfOrder(side Side, what string) {
 // turnOpaque ends the decoding and says so once. What is in flight is told as it stands.
 func (s *Session) turnOpaque(event Event, reason, message string) {
 	s.abandon(WentOpaque)
-	s.phase = opaque
+	s.phase, s.reason, s.message = opaque, reason, message
 	if r := s.event(event); r != nil {
 		r.Reason, r.Message = reason, message
 		s.send(r)
@@ -221,8 +223,9 @@ func (s *Session) End(by Side, at time.Duration) {
 // InFlight returns how many commands have no whole answer yet.
 func (s *Session) InFlight() int { return s.flight.n }
 
-// Opaque reports whether the conversation can no longer be followed.
-func (s *Session) Opaque() bool { return s.phase == opaque }
+// Opaque returns why the conversation can no longer be followed, in one of few words and in words for a
+// person; both are empty as long as it can.
+func (s *Session) Opaque() (reason, message string) { return s.reason, s.message }
 
 // event returns a record of event e with what is known of the session, or nil if nobody wants it.
 func (s *Session) event(e Event) *Record {

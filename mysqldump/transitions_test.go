@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/l4mysql/l4mysql/internal/convtest"
+	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
 const (
@@ -62,7 +63,7 @@ var forms = []struct {
 	tail string
 }{
 	{"server 1 byte", Server, 1, ""},
-	{"server 7 bytes", Server, 1, "\x00\x00\x02\x00\x00\x00"}, // what an OK has
+	{"server 7 bytes", Server, 1, "\x07\x00\x02\x00\x01\x00"}, // an OK, an EOF or an ERR, if the first byte says so
 	{"client", Client, 0, ""},
 	{"client, seq 3", Client, 3, ""},
 }
@@ -74,24 +75,36 @@ func TestTransitions(t *testing.T) {
 	b.WriteString("# What a packet does in each state, by its first byte: the records it makes, and the state after it.\n" +
 		"# Written by go test -run Transitions -update; see transitions_test.go for the states.\n")
 	for _, state := range states {
+		before, err := convtest.Turns(state.before, conversationsDir)
+		if err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(&b, "\n%s\n", state.name)
 		for _, f := range forms {
 			b.WriteString(ranges("\t"+f.name+" ", func(first byte) string {
-				return transition(t, state.before, f.side, append([]byte{first}, f.tail...), f.seq)
+				return transition(before, f.side, append([]byte{first}, f.tail...), f.seq)
 			}))
 		}
 	}
 	// The first packet of the answer to every command: commands with the same answers stand together.
-	for _, login := range []string{"mysql57", "mysql84", "mariadb1011"} {
+	for _, login := range []string{"mysql57", "mysql84"} {
+		loggedIn, err := convtest.Turns("include login-"+login+".txtar\n", conversationsDir)
+		if err != nil {
+			t.Fatal(err)
+		}
 		var tables []string
 		commands := make(map[string][]byte)
 		for c := range 256 {
-			before := fmt.Sprintf("include login-%s.txtar\nC[0]: %02x\n", login, c)
+			before, err := convtest.Turns(fmt.Sprintf("C[0]: %02x\n", c), conversationsDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before = append(slices.Clip(loggedIn), before...)
 			var table string
 			for _, f := range forms[:2] {
 				table += ranges("\t"+f.name+" ", func(first byte) string {
-					name := (&Record{Command: mysqlwireCommand(c)}).CommandName()
-					return strings.ReplaceAll(transition(t, before, f.side, append([]byte{first}, f.tail...), f.seq), name, "it")
+					name := (&Record{Command: mysqlwire.Command(c)}).CommandName()
+					return strings.ReplaceAll(transition(before, f.side, append([]byte{first}, f.tail...), f.seq), name, "it")
 				})
 			}
 			if !slices.Contains(tables, table) {
@@ -106,7 +119,7 @@ func TestTransitions(t *testing.T) {
 
 	got := b.String()
 	if *Update {
-		if err := os.WriteFile(transitionsFile, []byte(got), 0o600); err != nil {
+		if err := os.WriteFile(transitionsFile, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -123,4 +136,85 @@ func TestTransitions(t *testing.T) {
 		}
 		t.Fatalf("got %d lines, want %d", len(gotLines), len(wantLines))
 	}
+}
+
+// transition returns what a packet does after the turns in before.
+func transition(before []convtest.Turn, side Side, payload []byte, seq uint8) string {
+	var records []string
+	opts := &Options{Commands: AllCommands(), Events: AllEvents}
+	s := NewSession(opts, func(r *Record) {
+		what := r.CommandName()
+		if r.Event != EventCommand {
+			what = r.Event.String()
+		}
+		for _, more := range []string{r.Reason, r.Incomplete} {
+			if more != "" {
+				what += " (" + more + ")"
+			}
+		}
+		if r.ErrorCode != 0 {
+			what += fmt.Sprintf(" error %d", r.ErrorCode)
+		}
+		records = append(records, what)
+	})
+	for _, t := range before {
+		side := Server
+		if t.Client {
+			side = Client
+		}
+		s.Feed(side, t.Data, 0)
+	}
+	records = nil
+	s.Feed(side, convtest.AppendPacket(nil, payload, seq), 0)
+
+	where := s.phase.String()
+	if s.phase == ready {
+		where += ", " + s.answer.String()
+	}
+	if s.flight.n > 0 {
+		where += fmt.Sprintf(", %d in flight", s.flight.n)
+	}
+	if s.phase == ready {
+		if s.infile {
+			where += ", file"
+		}
+		if s.quit {
+			where += ", quit"
+		}
+		if s.rec.Rows > 0 {
+			where += fmt.Sprintf(", %d rows", s.rec.Rows)
+		}
+	}
+	return fmt.Sprintf("%s -> %s", records, where)
+}
+
+// ranges returns a line for each range of first bytes with the same outcome.
+func ranges(prefix string, outcome func(first byte) string) string {
+	var b strings.Builder
+	for first := 0; first < 256; {
+		what, last := outcome(byte(first)), first
+		for last < 255 && outcome(byte(last+1)) == what {
+			last++
+		}
+		fmt.Fprintf(&b, "%s%02x-%02x  %s\n", prefix, first, last, what)
+		first = last + 1
+	}
+	return b.String()
+}
+
+// set returns bytes as a list of ranges.
+func set(list []byte) string {
+	var parts []string
+	for i := 0; i < len(list); i++ {
+		first := list[i]
+		for i+1 < len(list) && list[i+1] == list[i]+1 {
+			i++
+		}
+		if list[i] == first {
+			parts = append(parts, fmt.Sprintf("%02x", first))
+		} else {
+			parts = append(parts, fmt.Sprintf("%02x-%02x", first, list[i]))
+		}
+	}
+	return strings.Join(parts, " ")
 }

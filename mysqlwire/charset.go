@@ -64,6 +64,8 @@ func Charset(collation uint16) string {
 		return charsets[collation]
 	case collation < 512: // utf8mb4_0900_* of MySQL 8
 		return "utf8mb4"
+	case collation >= 576 && collation < 768 && collation%32 < 3: // *_croatian_ci, *_myanmar_ci, *_thai_520_w2 of MariaDB
+		return [...]string{"utf8mb3", "utf8mb4", "ucs2", "utf16", "", "utf32"}[(collation-576)/32]
 	case collation >= 1024 && collation < 1280: // *_nopad_* of MariaDB: 1024 above their padded twins
 		return charsets[collation-1024]
 	case collation >= 2048 && collation < 3328: // uca1400_* of MariaDB: 256 ids each

@@ -77,7 +77,9 @@ func ParseERR(payload []byte) (ERR, error) {
 	c := NewCursor(payload)
 	var e ERR
 	c.Skip(1, "header")
-	e.Code = c.Uint16("error_code")
+	if e.Code = c.Uint16("error_code"); e.Code == 0 {
+		c.fail("error_code", ErrMalformed) // nothing could tell it from success
+	}
 	if c.Len() >= 6 && c.rest[0] == '#' {
 		c.Skip(1, "sql_state_marker")
 		e.SQLState = c.String(5, "sql_state")
