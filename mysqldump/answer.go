@@ -8,6 +8,8 @@ import "github.com/l4mysql/l4mysql/mysqlwire"
 //	      --column count--> columns --> columnsEnd (an EOF, unless DEPRECATE_EOF) --> rows --EOF, OK, ERR--> done
 //	      --0xfb--> file (the client sends it) --OK, ERR--> done
 //	      --COM_STMT_PREPARE_OK--> definitions --> done
+//	      --COM_STMT_FETCH--> rows            --COM_FIELD_LIST--> fields --EOF, OK, ERR--> done
+//	      --COM_CHANGE_USER--> login --OK, ERR--> done
 //	done with MORE_RESULTS --> first
 type answer uint8
 

@@ -138,12 +138,10 @@ func (s *Session) advance() {
 		if !c.complete || answers[c.id] != shapeNone || c.empty {
 			return
 		}
-		switch c.id {
-		case mysqlwire.ComQuit:
-			s.quit = true
-		case mysqlwire.ComStmtClose:
+		if c.id == mysqlwire.ComStmtClose {
 			s.closeStatement(c)
 		}
+		s.quit = s.quit || c.id == mysqlwire.ComQuit
 		s.finish()
 	}
 }

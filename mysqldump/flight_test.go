@@ -21,9 +21,8 @@ func TestFlight(t *testing.T) {
 			if c.before != before || c.complete || c.empty || c.cut || c.plain || c.secret || c.hasStmt || len(c.text) != 0 || c.textLen != 0 || c.change != nil {
 				t.Fatalf("got %+v, want a new command behind %d", c, before)
 			}
-			*c = command{seq: uint8(pushed), before: c.before, complete: true, empty: true, cut: true, plain: true, secret: true,
-				hasStmt: true, text: c.text, change: &mysqlwire.ChangeUser{}}
-			c.textLen = 3
+			c.seq, c.complete, c.empty, c.cut, c.plain, c.secret, c.hasStmt = uint8(pushed), true, true, true, true, true, true
+			c.change, c.textLen = &mysqlwire.ChangeUser{}, 3
 			f.keep(c, []byte("abc"), 100)
 			if f.last() != c {
 				t.Fatal("the last is another")

@@ -22,10 +22,14 @@ func (s Side) String() string { return [...]string{"client", "server"}[s] }
 // phase is what the session expects next.
 //
 //	greeting --S--> login --C--> auth --S:OK--> ready (commands and answers, see answer)
-//	                  |            |
-//	                  |            +--S:ERR--> refused
-//	                  +--C:SSLRequest--> opaque
-//	any --what cannot be followed--> opaque        any --End--> ended
+//	   |              |            |
+//	   +----S:ERR-----+----S:ERR---+--> refused
+//
+//	login --C:SSLRequest--> opaque
+//	any   --what cannot be followed--> opaque
+//	any   --End--> ended
+//
+// docs/protocol.md explains this drawing and that of answer.
 type phase uint8
 
 const (

@@ -15,6 +15,7 @@ func TestScanner(t *testing.T) {
 		{"white space", " \t\r\n\v\f\x00", nil},
 		{"words and other characters", "SELECT a.b1,$c_d FROM t;", []string{"SELECT", "a", ".", "b1", ",", "$c_d", "FROM", "t", ";"}},
 		{"not ASCII", "USE größe", []string{"USE", "größe"}},
+		{"not UTF-8", "a\x80b\xff c\x7fd", []string{"a\x80b\xff", "c", "\x7f", "d"}},
 		{"strings", `'it''s' "say ""a""" 'a\'b' '\\'`, []string{`'it''s'`, `"say ""a"""`, `'a\'b'`, `'\\'`}},
 		{"identifiers", "`a``b``` `a\\`", []string{"`a``b```", "`a\\`"}},
 		{"string next to a word", "USE`a`x'b'", []string{"USE", "`a`", "x", "'b'"}},

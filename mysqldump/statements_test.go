@@ -63,6 +63,13 @@ func TestStatementsMemory(t *testing.T) {
 	if table.used.Len() != 1 || table.get(1) == nil || table.size != statementOverhead {
 		t.Errorf("after a large one: got %d entries, %d bytes; want one, %d", table.used.Len(), table.size, statementOverhead)
 	}
+	half := make([]byte, statementsMemory/2-statementOverhead)
+	table.clear()
+	table.put(&statement{id: 1, text: half})
+	table.put(&statement{id: 2, text: half})
+	if table.used.Len() != 2 || table.size != statementsMemory {
+		t.Errorf("two halves: got %d entries, %d bytes; want both", table.used.Len(), table.size)
+	}
 	// Statements without a text take memory, too.
 	for id := range uint32(10_000) {
 		table.put(&statement{id: id})

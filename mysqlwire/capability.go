@@ -39,8 +39,5 @@ const (
 	MariaDBBulkUnitResults  Capability = 0x0000_0020 << 32 // MARIADB_CLIENT_BULK_UNIT_RESULTS
 )
 
-// mariadbExtended are the bits that only a MariaDB peer means.
-const mariadbExtended Capability = 0xffff_ffff << 32
-
 // Has reports whether all flags of want are set.
 func (c Capability) Has(want Capability) bool { return c&want == want }

@@ -115,11 +115,44 @@ var packets = []struct {
 		whole:  0,
 	},
 	{
+		name:   "COM_CHANGE_USER without PLUGIN_AUTH",
+		in:     "app" + nul + "\x08S3cr3t-b" + "shop" + nul + "\x00\x09" + "\x0a\x03_os\x05Linux",
+		decode: func(b []byte) (any, error) { return ParseChangeUser(b, SecureConnection|ConnectAttrs) },
+		want: ChangeUser{
+			User: []byte("app"), Database: []byte("shop"), Collation: 0x0900, Attributes: Attributes("\x03_os\x05Linux"),
+		},
+		whole:  4 + 9,
+		except: []int{4 + 9 + 5 + 1},
+	},
+	{
+		name:   "COM_CHANGE_USER without attributes",
+		in:     "app" + nul + "\x08S3cr3t-b" + "shop" + nul + "\x00\x09" + "p" + nul + "\x0a\x03_os\x05Linux",
+		decode: func(b []byte) (any, error) { return ParseChangeUser(b, SecureConnection|PluginAuth) },
+		want:   ChangeUser{User: []byte("app"), Database: []byte("shop"), Collation: 0x0900, AuthPlugin: []byte("p")},
+		whole:  4 + 9,
+		except: []int{4 + 9 + 5 + 1},
+	},
+	{
+		name:   "COM_CHANGE_USER that ends behind the collation",
+		in:     "app" + nul + "\x08S3cr3t-b" + nul + "\x00\x09",
+		decode: func(b []byte) (any, error) { return ParseChangeUser(b, SecureConnection|PluginAuth|ConnectAttrs) },
+		want:   ChangeUser{User: []byte("app"), Collation: 0x0900},
+		whole:  4 + 9,
+		except: []int{4 + 9 + 1 + 1},
+	},
+	{
 		name:   "OK_Packet",
 		in:     nul + "\xfc\x01\x02" + "\x07" + "\x02\x40" + "\x03\x00" + "Rows: 7",
 		decode: func(b []byte) (any, error) { return ParseOK(b, Protocol41) },
 		want:   OK{AffectedRows: 0x0201, LastInsertID: 7, Status: 0x4002, Warnings: 3, Info: []byte("Rows: 7")},
 		whole:  1 + 3 + 1 + 2 + 2,
+	},
+	{
+		name:   "OK_Packet with the info's length, as MySQL and MariaDB send it",
+		in:     nul + "\x01" + "\x07" + "\x02\x00" + "\x03\x00" + "\x0cRows found: ",
+		decode: func(b []byte) (any, error) { return ParseOK(b, Protocol41) },
+		want:   OK{AffectedRows: 1, LastInsertID: 7, Status: 2, Warnings: 3, Info: []byte("Rows found: ")},
+		whole:  1 + 1 + 1 + 2 + 2,
 	},
 	{
 		name:   "OK_Packet with session state",
@@ -164,6 +197,13 @@ var packets = []struct {
 		in:     "\xff" + "\x10\x04" + "Too many connections",
 		decode: func(b []byte) (any, error) { return ParseERR(b) },
 		want:   ERR{Code: 1040, Message: []byte("Too many connections")},
+		whole:  3,
+	},
+	{
+		name:   "ERR_Packet without a message",
+		in:     "\xff" + "\x15\x04" + "#28000",
+		decode: func(b []byte) (any, error) { return ParseERR(b) },
+		want:   ERR{Code: 1045, SQLState: []byte("28000"), Message: []byte{}},
 		whole:  3,
 	},
 	{

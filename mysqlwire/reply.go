@@ -49,7 +49,7 @@ func ParseOK(payload []byte, caps Capability) (OK, error) {
 	}
 	// From here on a payload that was cut (the caller keeps only so many bytes) loses text, not numbers.
 	if !caps.Has(SessionTrack) {
-		ok.Info = c.Rest("info")
+		ok.Info = withoutLength(c.Rest("info"))
 		return ok, nil
 	}
 	ok.Info = c.String(min(c.LenEnc("info"), uint64(c.Len())), "info")
@@ -57,6 +57,17 @@ func ParseOK(payload []byte, caps Capability) (OK, error) {
 		ok.Changes = c.String(min(c.LenEnc("session state info"), uint64(c.Len())), "session state info")
 	}
 	return ok, nil
+}
+
+// withoutLength returns the text in b, the info of an OK packet without [SessionTrack]. The manual has a
+// string<EOF> there, and servers such as Vitess send one; MySQL and MariaDB send a string<lenenc>. It is one
+// if its length is that of the rest.
+func withoutLength(b []byte) []byte {
+	c := NewCursor(b)
+	if n := c.LenEnc("info"); !c.Failed() && n == uint64(c.Len()) {
+		return c.Rest("info")
+	}
+	return b
 }
 
 // An ERR tells that a command, or the connection, has failed.
