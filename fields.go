@@ -62,6 +62,7 @@ func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
 	switch e.Event {
 	case mysqldump.EventConnect, mysqldump.EventAuthError, mysqldump.EventChangeUser, mysqldump.EventServerError:
 		direction = fromServer
+	default: // commands, and what the client or this side of the connection does
 	}
 	client := e.peer.clientAddr()
 	origin := client

@@ -1,6 +1,7 @@
 package l4mysql
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,7 @@ func loadCaddyfile(t *testing.T, logs, servers string) (logged func() string) {
 	return contents(t, file)
 }
 
-// contents returns what reads the file.
+// contents returns what reads the whole lines in a file.
 func contents(t *testing.T, file string) func() string {
 	return func() string {
 		t.Helper()
@@ -92,7 +93,7 @@ func contents(t *testing.T, file string) func() string {
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Error(err)
 		}
-		return string(b)
+		return string(b[:bytes.LastIndexByte(b, '\n')+1])
 	}
 }
 

@@ -56,7 +56,9 @@ func TestMySQLLogChoice(t *testing.T) {
 		{"empty lists", []string{}, []string{}, usual, mysqldump.AllEvents &^ (1 << mysqldump.EventClose)},
 		{"all", []string{"all"}, []string{"all"}, mysqldump.AllCommands(), mysqldump.AllEvents},
 		{
-			"some", []string{"com_query", "com_ping"}, []string{"close", "auth_error"},
+			"some",
+			[]string{"com_query", "com_ping"},
+			[]string{"close", "auth_error"},
 			commands(mysqlwire.ComQuery, mysqlwire.ComPing), 1<<mysqldump.EventClose | 1<<mysqldump.EventAuthError,
 		},
 		{"one and all", []string{"com_query", "all"}, []string{"all", "tls"}, mysqldump.AllCommands(), mysqldump.AllEvents},
@@ -203,9 +205,9 @@ func TestMySQLLogWarns(t *testing.T) {
 		var want []string
 		for range 2 {
 			newTalk(t, func(k *talk) {
+				k.asks("GET / HTTP/1.1\r\n\r\n")
 				k.answers("HTTP/1.1 400 Bad Request\r\n\r\n")
 				k.answers("and more")
-				k.asks("GET / HTTP/1.1\r\n\r\n")
 			}, h)
 			newTalk(t, func(k *talk) {
 				k.answers(mysqlGreeting)

@@ -76,31 +76,40 @@ func (q *queue) idle() bool {
 }
 
 // TestQueueDrops: what finds no room is dropped, counted, and told by the next record that leaves, once.
+// What is being written counts until it is written.
 func TestQueueDrops(t *testing.T) {
 	before := dropCount(t, dropQueueFull)
 	g := newGate()
 	q := newQueue(4, false, g.write)
-	q.offer(numbered(1))
-	<-g.reached // the queue's goroutine has taken what was there; it still counts
-	for seq := range uint64(8) {
-		q.offer(numbered(2 + seq))
+	offer := func(first, last uint64) {
+		for seq := first; seq <= last; seq++ {
+			q.offer(numbered(seq))
+		}
 	}
+	offer(1, 1)
+	<-g.reached // the queue's goroutine has taken what was there
+	offer(2, 9) // 2, 3 and 4 fit
+	g.open <- struct{}{}
+	<-g.reached // and now those
+	g.open <- struct{}{}
+	<-g.reached
+	offer(10, 14) // 10 and 11 fit: 3 and 4 are still to be written
 	for range 4 {
 		g.open <- struct{}{}
 	}
 	within(t, 5*time.Second, "the queue is empty", q.idle)
-	q.offer(numbered(10))
+	offer(15, 15)
 	g.open <- struct{}{}
 	q.flush(5 * time.Second)
 	seqs, dropped := g.written()
-	if want := []uint64{1, 2, 3, 4, 10}; !slices.Equal(seqs, want) {
+	if want := []uint64{1, 2, 3, 4, 10, 11, 15}; !slices.Equal(seqs, want) {
 		t.Errorf("got records %d, want %d", seqs, want)
 	}
-	if want := []uint64{0, 5, 0, 0, 0}; !slices.Equal(dropped, want) {
+	if want := []uint64{0, 5, 0, 0, 3, 0, 0}; !slices.Equal(dropped, want) {
 		t.Errorf("the records tell of %d dropped, want %d", dropped, want)
 	}
-	if got := dropCount(t, dropQueueFull) - before; got != 5 {
-		t.Errorf("got %d in the metric, want 5", got)
+	if got := dropCount(t, dropQueueFull) - before; got != 8 {
+		t.Errorf("got %d in the metric, want 8", got)
 	}
 }
 

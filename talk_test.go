@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -296,7 +297,7 @@ func (k *talk) arrives(data string, err error) {
 	k.t.Helper()
 	k.client.arrivals = append(k.client.arrivals, arrival{data, err})
 	p := make([]byte, len(data)+1)
-	if n, e := k.cx.Read(p); string(p[:n]) != data || e != err {
+	if n, e := k.cx.Read(p); string(p[:n]) != data || !errors.Is(e, err) {
 		k.t.Errorf("Read: got %q, %v, want %q, %v", p[:n], e, data, err)
 	}
 }
@@ -305,7 +306,7 @@ func (k *talk) arrives(data string, err error) {
 func (k *talk) answers(data string) {
 	k.t.Helper()
 	want := k.client.writeErr
-	if n, err := k.cx.Write([]byte(data)); err != want || err == nil && n != len(data) {
+	if n, err := k.cx.Write([]byte(data)); !errors.Is(err, want) || err == nil && n != len(data) {
 		k.t.Errorf("Write: got %d, %v, want %d, %v", n, err, len(data), want)
 	}
 }

@@ -193,7 +193,7 @@ func TestTapOrder(t *testing.T) {
 // is one.
 func TestTapPanic(t *testing.T) {
 	for _, events := range []string{"connect", "close"} {
-		h, sink := newLog(t, &MySQLLog{Events: []string{events}})
+		h, sink := newLog(t, &MySQLLog{Commands: []string{"com_ping"}, Events: []string{events}})
 		h.queue = nil
 		newTalk(t, func(k *talk) {
 			k.login()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -152,7 +153,7 @@ func farewell(t testing.TB, conn net.Conn) uint16 {
 	t.Helper()
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	packet, err := readPacket(conn)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return 0
 	}
 	if err != nil || len(packet) < 3 || packet[0] != 0xff {

@@ -50,32 +50,40 @@ type Record struct {
 // maxQuery is how many bytes of a text a record has by default.
 const maxQuery = 4096
 
-// Records returns the records in queries.json, which may still grow, in their order.
+// Records returns the records that Caddy has written, file by file, in their order.
 func (c *Caddy) Records(t testing.TB) []Record {
 	t.Helper()
-	text := c.recordBytes(t)
 	var records []Record
+	text := c.recordBytes(t)
 	for line := range bytes.Lines(text[:bytes.LastIndexByte(text, '\n')+1]) {
 		var r Record
 		if err := json.Unmarshal(line, &r); err != nil {
-			t.Fatalf("queries.json: %q: %v", line, err)
+			t.Fatalf("%q: %v", line, err)
 		}
 		if r.Level != "info" || r.Logger != "layer4.handlers.mysql_log.record" || (r.Event == "") == (r.Command == "") {
-			t.Errorf("queries.json: %q is not a record", line)
+			t.Errorf("%q is not a record", line)
 		}
 		records = append(records, r)
 	}
 	return records
 }
 
-// recordBytes returns queries.json as it is: nothing, before there is a record.
+// recordBytes returns the files of records, queries*.json, as they are: nothing, before there is a record.
 func (c *Caddy) recordBytes(t testing.TB) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(c.Dir, "queries.json"))
-	if err != nil && !os.IsNotExist(err) {
+	paths, err := filepath.Glob(filepath.Join(c.Dir, "queries*.json"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	var all []byte
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text...)
+	}
+	return all
 }
 
 // RecordsByThread ends Caddy, so that no further record can come, and returns what it has recorded of each

@@ -80,6 +80,7 @@ func (s *Session) serverBegins(first byte) (keep int) {
 			if first != mysqlwire.HeaderERR && !s.endsRows(first, s.server.length) {
 				return 1
 			}
+		default: // every packet says something
 		}
 	}
 	return controlLimit

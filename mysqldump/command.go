@@ -63,6 +63,7 @@ func (s *Session) clientPacket(payload []byte) {
 		if s.flight.n > 0 {
 			s.commandComplete(s.flight.last(), payload)
 		}
+	case kindOther, kindPremature: // the session is opaque
 	}
 }
 
@@ -92,6 +93,7 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 		if u, err := mysqlwire.ParseChangeUser(arg, s.caps); err == nil {
 			c.change = cloneChangeUser(u)
 		}
+	default: // nothing in the argument is recorded
 	}
 	if answers[c.id] == shapeNone {
 		s.advance()

@@ -220,8 +220,9 @@ func hasText(id mysqlwire.Command) bool {
 	switch id {
 	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // apply does to the session what c, now answered, has done to the server's.
@@ -258,6 +259,7 @@ func (s *Session) apply(c *command) {
 		if succeeded && c.change != nil {
 			s.changeUser(c.change)
 		}
+	default: // changes nothing that records tell
 	}
 	if s.schemaChanged { // the server's own word is last
 		s.rec.Database = s.newSchema
