@@ -39,6 +39,9 @@ func loggedIn(tb testing.TB, caps mysqlwire.Capability, emit func(*mysqldump.Rec
 	now := time.Second
 	s.Feed(mysqldump.Server, g.packet(0, greeting...).b, now)
 	s.Feed(mysqldump.Client, l.packet(1, login...).b, now)
+	if got := s.InFlight(); got != 1 {
+		tb.Fatalf("got %d in flight before the login is answered, want 1", got)
+	}
 	s.Feed(mysqldump.Server, new(script).packet(2, []byte(okBody)...).b, now)
 	if reason, _ := s.Opaque(); reason != "" {
 		tb.Fatal("the login is not understood")

@@ -9,10 +9,6 @@ import (
 func (s *Session) clientBegins(first byte) (keep int) {
 	d := &s.client
 	switch {
-	case s.phase == inGreeting:
-		d.kind = kindPremature
-		s.outOfOrder(Client, "packet")
-		return 0
 	case s.phase == inLogin:
 		d.kind = kindLogin
 		return loginLimit
@@ -63,7 +59,7 @@ func (s *Session) clientPacket(payload []byte) {
 		if s.flight.n > 0 {
 			s.commandComplete(s.flight.last(), payload)
 		}
-	case kindOther, kindPremature: // the session is opaque
+	case kindOther: // the session is opaque
 	}
 }
 
@@ -115,7 +111,7 @@ func (s *Session) takeText(c *command, arg []byte) bool {
 	}
 	s.flight.keep(c, arg, s.keepText)
 	if c.id == mysqlwire.ComQuery || c.id == mysqlwire.ComStmtPrepare { // the others have a name
-		c.plain = isPlain(c.text)
+		c.plain = isPlain(arg) // the bytes just copied to c.text would be slower to read
 		c.secret = !c.plain && maySecret(c.text)
 	}
 	return true

@@ -85,7 +85,9 @@ func (f *flight) pop() {
 	if cap(c.text) > keptText {
 		c.text = nil
 	}
-	c.change = nil
+	if c.change != nil {
+		c.change = nil
+	}
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	f.n--
 }

@@ -10,8 +10,21 @@ import (
 const cure = "the client has switched to TLS, so its statements cannot be seen: " +
 	"to see them, let it connect to this address without TLS (ssl-mode=DISABLED)"
 
+// hold keeps what the client sends ahead of the greeting, until it has come: some health checks do not wait
+// for it. It can only be a login, which has sequence id 1, and what follows it.
+func (s *Session) hold(p []byte) {
+	s.client.pos += uint64(len(p))
+	s.early = append(s.early, p[:min(len(p), loginLimit+1-len(s.early))]...)
+	if len(s.early) > loginLimit || len(s.early) >= mysqlwire.HeaderLen && s.early[3] != 1 {
+		s.early = nil
+		s.outOfOrder(Client, "packet")
+	}
+}
+
 // greeting looks at the server's first packet.
 func (s *Session) greeting(payload []byte) {
+	early := s.early
+	s.early = nil
 	if len(payload) > 0 && payload[0] == mysqlwire.HeaderERR {
 		s.refuse(EventServerError, payload) // too many connections, host blocked ...
 		return
@@ -25,6 +38,8 @@ func (s *Session) greeting(payload []byte) {
 	s.serverCaps = g.Capabilities
 	s.rec.ThreadID = g.ThreadID
 	s.phase = inLogin
+	s.client.pos -= uint64(len(early))
+	s.feedClient(early)
 }
 
 // login looks at the client's first packet.

@@ -63,6 +63,7 @@ type Session struct {
 	server stream
 
 	// The login.
+	early         []byte // what the client has sent ahead of the greeting
 	serverVersion string
 	serverCaps    mysqlwire.Capability
 	caps          mysqlwire.Capability // in effect
@@ -115,10 +116,13 @@ func (s *Session) Feed(side Side, p []byte, at time.Duration) {
 		return
 	}
 	s.now = at
-	if side == Client {
-		s.feedClient(p)
-	} else {
+	switch {
+	case side == Server:
 		s.feedServer(p)
+	case s.phase == inGreeting:
+		s.hold(p)
+	default:
+		s.feedClient(p)
 	}
 }
 
@@ -224,8 +228,13 @@ func (s *Session) End(by Side, at time.Duration) {
 	}
 }
 
-// InFlight returns how many commands have no whole answer yet.
-func (s *Session) InFlight() int { return s.flight.n }
+// InFlight returns how many commands, a login included, have no whole answer yet.
+func (s *Session) InFlight() int {
+	if s.phase == inAuth {
+		return s.flight.n + 1
+	}
+	return s.flight.n
+}
 
 // Opaque returns why the conversation can no longer be followed, in one of few words and in words for a
 // person; both are empty as long as it can.

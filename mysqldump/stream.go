@@ -14,13 +14,12 @@ const (
 type kind uint8
 
 const (
-	kindOther     kind = iota // of the server, or not known yet
-	kindLogin                 // SSLRequest or login
-	kindAuth                  // authentication data: counted, never kept
-	kindCommand               // a command
-	kindData                  // file contents for LOCAL INFILE
-	kindAnswered              // the rest of a command that was answered before it was complete
-	kindPremature             // sent before the greeting
+	kindOther    kind = iota // of the server, or not known yet
+	kindLogin                // SSLRequest or login
+	kindAuth                 // authentication data: counted, never kept
+	kindCommand              // a command
+	kindData                 // file contents for LOCAL INFILE
+	kindAnswered             // the rest of a command that was answered before it was complete
 )
 
 // A stream is one direction of a conversation: where in which packet it is, and what it has kept of a
