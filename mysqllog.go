@@ -146,14 +146,17 @@ func (h *MySQLLog) Validate() error {
 	return nil
 }
 
-// Cleanup writes what is in the queue when Caddy exits. After a reload the connections of the old config
-// go on, and with them its queue.
+// Cleanup writes what is in the queues when Caddy exits. After a reload the connections of the old config
+// go on, and with them its queues.
 func (h *MySQLLog) Cleanup() error {
-	if h.queue != nil && caddy.Exiting() {
-		h.queue.flush(flushTimeout)
+	if caddy.Exiting() {
+		flushQueues(exitDeadline())
 	}
 	return nil
 }
+
+// exitDeadline is when Caddy's exit no longer waits for records, however many handlers there are.
+var exitDeadline = sync.OnceValue(func() time.Time { return time.Now().Add(flushTimeout) })
 
 // Handle puts a [tap] below cx and hands cx on.
 func (h *MySQLLog) Handle(cx *layer4.Connection, next layer4.Handler) error {

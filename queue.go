@@ -1,6 +1,8 @@
 package l4mysql
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,6 +60,7 @@ func (q *queue) offer(e *entry) {
 	switch {
 	case !q.running:
 		q.running = true
+		busyQueues.add(q)
 		go q.run()
 	case len(q.waiting) == q.limit/2:
 		q.soon()
@@ -88,6 +91,7 @@ func (q *queue) run() {
 		q.mu.Lock()
 		if len(q.waiting) == 0 {
 			q.running = false
+			busyQueues.remove(q)
 			q.mu.Unlock()
 			return
 		}
@@ -123,5 +127,39 @@ func (q *queue) flush(timeout time.Duration) {
 			return
 		}
 		q.soon()
+	}
+}
+
+// busyQueues are the queues that hold records: of this config, and of former ones whose connections are
+// still open.
+var busyQueues queueSet
+
+type queueSet struct {
+	mu     sync.Mutex
+	queues map[*queue]struct{}
+}
+
+func (s *queueSet) add(q *queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queues == nil {
+		s.queues = make(map[*queue]struct{})
+	}
+	s.queues[q] = struct{}{}
+}
+
+func (s *queueSet) remove(q *queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.queues, q)
+}
+
+// flushQueues waits until all records are written that are in a queue now, but no longer than until end.
+func flushQueues(end time.Time) {
+	busyQueues.mu.Lock()
+	queues := slices.Collect(maps.Keys(busyQueues.queues))
+	busyQueues.mu.Unlock()
+	for _, q := range queues {
+		q.flush(time.Until(end))
 	}
 }

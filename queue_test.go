@@ -2,7 +2,6 @@ package l4mysql
 
 import (
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/l4mysql/l4mysql/mysqldump"
-	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
 // A gate is a queue's writer that lets a record through for each step that the test takes.
@@ -304,39 +302,32 @@ func TestQueueFlush(t *testing.T) {
 	}
 }
 
-// offered is a record of a short statement.
-var offered = mysqldump.Record{
-	Event: mysqldump.EventCommand, Seq: 1, Command: mysqlwire.ComQuery,
-	Query: []byte("SELECT c FROM sbtest1 WHERE id BETWEEN 5000 AND 5099"), QueryLength: 52,
-	Answer: mysqldump.Answer{HasRows: true, Rows: 100},
-}
-
-// BenchmarkOffer is what a record costs the connection: a copy, and its place in the queue. It takes
-// nothing from the heap.
-func BenchmarkOffer(b *testing.B) {
-	b.ReportAllocs()
-	q := newQueue(1<<20, true, func(*entry) {})
-	for b.Loop() {
-		q.offer(newEntry(&offered, nil))
+// TestFlushQueues: an exit writes the records of every queue, also of one whose handler a reload has
+// retired, and waits no longer than it may for one that hangs.
+func TestFlushQueues(t *testing.T) {
+	gates := []*gate{newGate(), newGate()}
+	for i, g := range gates {
+		q := newQueue(8, false, g.write)
+		q.offer(numbered(uint64(i)))
+		g.open <- struct{}{}
 	}
-	q.flush(5 * time.Second)
-}
-
-// TestOfferAllocates is the claim of BenchmarkOffer. The first records of a burst do allocate; what is
-// measured is the next burst.
-func TestOfferAllocates(t *testing.T) {
-	const burst = 1000
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the pool keeps what is free for each of them
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	q := newQueue(8192, true, func(*entry) {})
-	for range 3 {
-		for range burst {
-			q.offer(newEntry(&offered, nil))
+	flushQueues(time.Now().Add(5 * time.Second))
+	for i, g := range gates {
+		if seqs, _ := g.written(); !slices.Equal(seqs, []uint64{uint64(i)}) {
+			t.Errorf("queue %d: got records %v, want %d", i, seqs, i)
 		}
-		q.flush(5 * time.Second)
 	}
-	if got := testing.AllocsPerRun(burst, func() { q.offer(newEntry(&offered, nil)) }); got != 0 {
-		t.Errorf("got %v allocations for each record, want 0", got)
-	}
-	q.flush(5 * time.Second)
+
+	hanging := newGate()
+	q := newQueue(8, false, hanging.write)
+	q.offer(numbered(1))
+	<-hanging.reached
+	flushQueues(time.Now().Add(20 * time.Millisecond))
+	hanging.open <- struct{}{}
+	within(t, 5*time.Second, "the queue is no longer busy", func() bool {
+		busyQueues.mu.Lock()
+		defer busyQueues.mu.Unlock()
+		_, busy := busyQueues.queues[q]
+		return !busy
+	})
 }
