@@ -1,0 +1,178 @@
+package mysqldump
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// done ends the answer to the first command in flight.
+func (s *Session) done() {
+	s.finish()
+	if s.flight.n > 0 {
+		s.advance()
+	}
+}
+
+// asked returns when the server could begin with c: when c was complete, and the command before it
+// answered.
+func (s *Session) asked(c *command) time.Duration { return max(c.sent, s.answered) }
+
+// finish records the first command in flight with what is known of its answer, does to the session what
+// the command has done to the server's, and takes it out of flight.
+func (s *Session) finish() {
+	c := s.flight.first()
+	if !c.complete {
+		s.answeredEarly(c)
+	}
+	if s.infile { // the file has not ended: what has come of it
+		c.bytesIn += s.client.pos - s.clientMark
+		s.clientMark = s.client.pos
+	}
+	if s.opts.Commands[c.id] {
+		s.record(c)
+	}
+	s.apply(c)
+	s.flight.pop()
+	s.rec.Answer = Answer{}
+	s.answer = answerFirst
+	s.answered, s.begun = s.now, false
+	s.serverMark = s.server.pos
+	s.results, s.schemaChanged = 0, false
+}
+
+// answeredEarly takes over what has arrived of a command that the server has answered before it was
+// complete, as it does with one that is too long.
+func (s *Session) answeredEarly(c *command) {
+	c.bytesIn = s.client.pos - s.clientMark
+	s.clientMark = s.client.pos
+	s.client.kind = kindAnswered
+	if b := s.client.buf; hasText(c.id) && len(b) > 0 {
+		s.takeText(c, b[1:])
+	}
+}
+
+// abandon records what is in flight as it stands: it will have no answer, or none that can be followed.
+// A command that is not complete is left out.
+func (s *Session) abandon(why string) {
+	if s.phase != ready {
+		s.serverMark = s.server.pos // no command had its turn
+	}
+	for s.flight.n > 0 {
+		c := s.flight.first()
+		if !c.complete {
+			s.flight.pop()
+			continue
+		}
+		if answers[c.id] != shapeNone {
+			s.rec.Incomplete = why
+		}
+		s.finish()
+	}
+}
+
+// record emits the record of c.
+func (s *Session) record(c *command) {
+	r := &s.rec
+	r.At = c.sent
+	r.Command, r.Empty, r.PacketSeq, r.Pipelined = c.id, c.empty, c.seq, c.before
+	r.HasStmt, r.StmtID = c.hasStmt, c.stmtID
+	r.StmtPrepareQuery, r.StmtTextLost = nil, false
+	r.Query, r.QueryTruncated, r.QueryLength = nil, false, c.textLen
+	if hasText(c.id) {
+		r.Query, r.QueryTruncated = s.shown(c.text, c.cut, c.secret)
+	}
+	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
+		if st := s.statement(c); st != nil {
+			c.cut, c.secret = st.cut, st.secret
+			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
+		} else {
+			r.StmtTextLost = true
+		}
+	}
+	if c.secret || c.cut {
+		// Messages quote the statement, and nobody knows what stands where it was cut.
+		r.ErrorMessage = r.ErrorMessage[:quoteAt(r.ErrorMessage)]
+	}
+	r.BytesIn = c.bytesIn
+	if answers[c.id] != shapeNone {
+		r.BytesOut = s.server.pos - s.serverMark
+		asked := s.asked(c)
+		r.Duration = s.now - asked
+		if s.begun {
+			r.FirstByte = max(0, s.firstByte-asked)
+		}
+	}
+	s.send(r)
+}
+
+// shown returns what a record shows of a text, and whether that is less than all of it.
+func (s *Session) shown(text []byte, cut, secret bool) ([]byte, bool) {
+	n := min(len(text), s.maxQuery)
+	if secret {
+		n = min(n, quoteAt(text))
+	}
+	if n == 0 {
+		return []byte{}, cut || len(text) > 0 // an empty text is a text
+	}
+	return text[:n], cut || n < len(text)
+}
+
+// hasText reports whether the argument of a command is a text that records show.
+func hasText(id mysqlwire.Command) bool {
+	switch id {
+	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
+		return true
+	default:
+		return false
+	}
+}
+
+// apply does to the session what c, now answered, has done to the server's.
+func (s *Session) apply(c *command) {
+	succeeded := s.rec.ErrorCode == 0 && s.rec.Incomplete == ""
+	switch c.id {
+	case mysqlwire.ComQuery:
+		if !c.plain {
+			s.applyText(c.text, succeeded)
+		}
+	case mysqlwire.ComStmtExecute:
+		if st := s.statement(c); st != nil && !st.plain {
+			s.applyText(st.text, succeeded)
+		}
+	case mysqlwire.ComStmtPrepare:
+		s.lastStmt = nil
+		if succeeded {
+			s.lastStmt = &statement{id: c.stmtID, text: bytes.Clone(c.text), cut: c.cut, plain: c.plain, secret: c.secret}
+			s.stmts.put(s.lastStmt)
+		}
+	case mysqlwire.ComInitDB:
+		if succeeded {
+			s.rec.Database = string(c.text)
+		}
+	case mysqlwire.ComDropDB:
+		if succeeded && string(c.text) == s.rec.Database {
+			s.rec.Database = ""
+		}
+	case mysqlwire.ComResetConnection:
+		if succeeded {
+			s.forgetStatements()
+		}
+	case mysqlwire.ComChangeUser:
+		if succeeded && c.change != nil {
+			s.changeUser(c.change)
+		}
+	default: // changes nothing that records tell
+	}
+	if s.schemaChanged { // the server's own word is last
+		s.rec.Database = s.newSchema
+	}
+}
+
+// applyText follows the statements that change the default schema, for servers that do not track it.
+func (s *Session) applyText(text []byte, succeeded bool) {
+	if name, changed := schemaAfter(text, s.rec.Database, s.results, succeeded); changed {
+		s.rec.Database = name
+	}
+}
