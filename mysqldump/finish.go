@@ -48,7 +48,7 @@ func (s *Session) answeredEarly(c *command) {
 	c.bytesIn = s.client.pos - s.clientMark
 	s.clientMark = s.client.pos
 	s.client.kind = kindAnswered
-	if b := s.client.buf; hasText(c.id) && len(b) > 0 {
+	if b := s.client.buf; hasText[c.id] && len(b) > 0 {
 		s.takeText(c, b[1:])
 	}
 }
@@ -80,7 +80,7 @@ func (s *Session) record(c *command) {
 	r.HasStmt, r.StmtID = c.hasStmt, c.stmtID
 	r.StmtPrepareQuery, r.StmtTextLost = nil, false
 	r.Query, r.QueryTruncated, r.QueryLength = nil, false, c.textLen
-	if hasText(c.id) {
+	if hasText[c.id] {
 		r.Query, r.QueryTruncated = s.shown(c.text, c.cut, c.secret)
 	}
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
@@ -119,14 +119,10 @@ func (s *Session) shown(text []byte, cut, secret bool) ([]byte, bool) {
 	return text[:n], cut || n < len(text)
 }
 
-// hasText reports whether the argument of a command is a text that records show.
-func hasText(id mysqlwire.Command) bool {
-	switch id {
-	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
-		return true
-	default:
-		return false
-	}
+// hasText are the commands whose argument is a text that records show.
+var hasText = [256]bool{
+	mysqlwire.ComQuery: true, mysqlwire.ComStmtPrepare: true,
+	mysqlwire.ComInitDB: true, mysqlwire.ComCreateDB: true, mysqlwire.ComDropDB: true,
 }
 
 // apply does to the session what c, now answered, has done to the server's.

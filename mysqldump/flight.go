@@ -64,7 +64,7 @@ func (f *flight) push() *command {
 // at returns the i-th command in flight; the ring's length is a power of two.
 func (f *flight) at(i int) *command { return &f.ring[(f.head+i)&(len(f.ring)-1)] }
 
-func (f *flight) first() *command { return f.at(0) }
+func (f *flight) first() *command { return &f.ring[f.head] }
 func (f *flight) last() *command  { return f.at(f.n - 1) }
 
 // keep copies at most limit bytes of text into c.

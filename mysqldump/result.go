@@ -95,10 +95,11 @@ func (s *Session) endsRows(first byte, length uint64) bool {
 // begins with what needs a closer look, or with the beginning of a packet.
 func (s *Session) skipPlain(p []byte) []byte {
 	size := len(p)
-	if s.answer == answerFirst && len(p) > 4 && p[0] == 1 && p[1]|p[2] == 0 && p[4] != 0 && p[4] < mysqlwire.HeaderLocalInfile &&
-		s.caps&flaggedCount == 0 && answers[s.flight.first().id] == shapeResult && s.flight.first().complete {
-		s.columnsFollow(uint32(p[4]), true)
-		p = p[5:]
+	if s.answer == answerFirst && len(p) > 4 && p[0] == 1 && p[1]|p[2] == 0 && p[4] != 0 && p[4] < mysqlwire.HeaderLocalInfile {
+		if c := s.flight.first(); c.complete && answers[c.id] == shapeResult && s.caps&flaggedCount == 0 {
+			s.columnsFollow(uint32(p[4]), true)
+			p = p[5:]
+		}
 	}
 	if s.answer == answerColumns {
 		rest, n := skipPackets(p, uint64(s.definitions))
