@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,6 +90,11 @@ func TestHealthChecks(t *testing.T) {
 						}
 						return nil
 					})
+				}
+				for series := range caddy.metrics(t, "caddy_l4mysql_proxy_headers_total") {
+					if empty := `{command="",result="empty",version=""}`; !strings.HasSuffix(series, cmp.Or(tt.metric, empty)) {
+						t.Errorf("Caddy counted %s, want nothing but %s", series, cmp.Or(tt.metric, empty))
+					}
 				}
 				connections := db.status(t, "Connections") - before
 				if reached := connections > 0; reached != tt.reaches {

@@ -50,7 +50,8 @@ backend db
 			}
 			for i, thread := range logins {
 				// HAProxy may have ended in the midst of the last check.
-				if got := records[thread]; i < len(logins)-1 && (len(got) != 1 || got[0].Event != "connect" || got[0].Username != user) {
+				got := records[thread]
+				if i < len(logins)-1 && (len(got) != 1 || got[0].Event != "connect" || got[0].Username != user) {
 					t.Errorf("thread %d: got records %+v, want one, connect, of %s", thread, got, user)
 				}
 				delete(records, thread)
@@ -82,7 +83,8 @@ func TestSilentClientRecorded(t *testing.T) {
 		_ = conn.SetDeadline(time.Now().Add(patience))
 		greeting, err := readPacket(conn)
 		// Protocol::HandshakeV10: the version, and at the end the plugin's name, each with a zero byte.
-		if err != nil || !strings.Contains(greeting, version+"\x00") || !strings.HasSuffix(greeting, "mysql_native_password\x00") {
+		if err != nil || !strings.Contains(greeting, version+"\x00") ||
+			!strings.HasSuffix(greeting, "mysql_native_password\x00") {
 			t.Errorf("got %q and error %v, want a whole greeting of version %s", greeting, err, version)
 		}
 		_ = conn.Close()

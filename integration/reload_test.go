@@ -2,13 +2,16 @@ package integration
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -48,31 +51,31 @@ func (k *Talker) wait(t testing.TB) {
 func TestReload(t *testing.T) {
 	db := sharedMariaDB(t)
 	endpoint := newEndpoint(t)
-	config := func(options, file string) Config {
+	config := func(option, file string) Config {
 		return example(t, "behind-load-balancer", ":3306", endpoint.String(), "127.0.0.1:3307", db.Addr,
-			"mysql_log\n", "mysql_log "+options+"\n", "queries.json", file)
+			"mysql_log\n", "mysql_log {\n\t\t\t\t\t\t\t"+option+"\n\t\t\t\t\t\t}\n", "queries.json", file)
 	}
-	caddy := startCaddy(t, config("", "queries.json"))
+	caddy := startCaddy(t, config("queue 8192", "queries.json"))
 	sender := startSender(t, randomIPv4(), "127.0.0.1", endpoint.IPv4+" send-proxy-v2")
 	reloads := []struct {
 		name   string
 		reload func()
 	}{
 		{"admin API", func() {
-			caddy.Reload(t, config("{\n\t\t\t\t\t\t\tqueue 4096\n\t\t\t\t\t\t}", "queries.json"))
+			caddy.Reload(t, config("queue 4096", "queries.json"))
 		}},
 		{"caddy reload", func() {
 			path := filepath.Join(caddy.Dir, "reload")
-			if err := os.WriteFile(path, []byte(config("{\n\t\t\t\t\t\t\toverflow block\n\t\t\t\t\t\t}", "queries.json").text), 0o600); err != nil {
+			if err := os.WriteFile(path, []byte(config("overflow block", "queries.json").text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			run(t, caddy.cmd.Path, "reload", "--config", path, "--adapter", "caddyfile", "--address", caddy.admin)
 		}},
 		{"same again", func() {
-			caddy.Reload(t, config("", "queries.json"))
+			caddy.Reload(t, config("queue 8192", "queries.json"))
 		}},
 		{"another file", func() {
-			caddy.Reload(t, config("", "queries2.json"))
+			caddy.Reload(t, config("queue 8192", "queries2.json"))
 		}},
 	}
 	var talkers []*Talker
@@ -118,14 +121,23 @@ func TestReload(t *testing.T) {
 	caddy.quiet(t)
 }
 
-// TestExit: what was answered before Caddy was told to end is in the log's file when it has ended, while the
-// connections were still open. What was answered comes from the database's general log.
+// TestExit: what was answered before Caddy was told to end is in the log when it has ended, even if most of it was
+// still waiting to be written and the connections were still open. What was answered comes from the database's
+// general log. The log's file is a pipe that nobody reads until Caddy is about to end.
 func TestExit(t *testing.T) {
 	db := sharedMariaDB(t)
 	endpoint := newEndpoint(t)
-	caddy := startCaddy(t, example(t, "behind-load-balancer", ":3306", endpoint.String(), "127.0.0.1:3307", db.Addr))
+	path := filepath.Join(t.TempDir(), "pipe")
+	run(t, "mkfifo", path)
+	pipe, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	caddy := startCaddy(t, example(t, "behind-load-balancer", ":3306", endpoint.String(), "127.0.0.1:3307", db.Addr,
+		"queries.json", path))
 	sender := startSender(t, randomIPv4(), "127.0.0.1", endpoint.IPv4+" send-proxy-v2")
-	const burst = 200
+	const burst = 300 // of several hundred bytes each: the pipe takes 64 KiB
 	var talkers []*Talker
 	for range 4 {
 		talkers = append(talkers, startTalker(t, db, sender.Addr, burst))
@@ -133,7 +145,22 @@ func TestExit(t *testing.T) {
 	for _, talker := range talkers {
 		talker.wait(t)
 	}
-	threads := caddy.RecordsByThread(t) // ends Caddy
+	ended := make(chan error)
+	go func() { ended <- caddy.stop() }()
+	eventually(t, func() error {
+		if !caddy.out.contains("shutting down apps") {
+			return errors.New("Caddy does not end")
+		}
+		return nil
+	})
+	text, err := io.ReadAll(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("Caddy ended with %v, want nil", err)
+	}
+	threads := byThread(parseRecords(t, text))
 	for _, talker := range talkers {
 		log := db.generalLog(t, talker.account.User)
 		if n := len(queries(log, log[0].ThreadID)); n != burst {
@@ -201,7 +228,8 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	if len(texts) != connections*statements || len(threads) > 0 {
-		t.Errorf("the server logged %d texts, want %d; records of other connections: %v", len(texts), connections*statements, threads)
+		t.Errorf("the server logged %d texts, want %d; records of other connections: %v",
+			len(texts), connections*statements, threads)
 	}
 	caddy.quiet(t)
 }

@@ -56,7 +56,8 @@ func (h *HAProxy) tcplogClients(t testing.TB, frontend string, n int) []netip.Ad
 }
 
 // TestShippedExample: with the two configurations that examples has for it, the load balancer's checks and
-// its clients come through the same port. Only clients reach the database, are recorded, and count as such.
+// its clients come through the same port. Only clients reach the database, are recorded, and count as such:
+// how many there were and from where is in HAProxy's log, what they said in the database's general log.
 func TestShippedExample(t *testing.T) {
 	db := startMariaDB(t) // of its own: its counters are looked at
 	endpoint := newEndpoint(t)
