@@ -78,10 +78,14 @@ func (s *Session) record(c *command) {
 	r.At = c.sent
 	r.Command, r.Empty, r.PacketSeq, r.Pipelined = c.id, c.empty, c.seq, c.before
 	r.HasStmt, r.StmtID = c.hasStmt, c.stmtID
-	r.StmtPrepareQuery, r.StmtTextLost = nil, false
-	r.Query, r.QueryTruncated, r.QueryLength = nil, false, c.textLen
+	if r.StmtPrepareQuery != nil || r.StmtTextLost { // of the record before
+		r.StmtPrepareQuery, r.StmtTextLost = nil, false
+	}
+	r.QueryLength = c.textLen
 	if hasText[c.id] {
 		r.Query, r.QueryTruncated = s.shown(c.text, c.cut, c.secret)
+	} else {
+		r.Query, r.QueryTruncated = nil, false
 	}
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
 		if st := s.statement(c); st != nil {

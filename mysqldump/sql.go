@@ -123,7 +123,7 @@ func isPlain(text []byte) bool {
 		'c'<<24 | 'o'<<16 | 'm'<<8 | 'm', // COMMIT
 		'w'<<24 | 'i'<<16 | 't'<<8 | 'h', // WITH
 		's'<<24 | 'h'<<16 | 'o'<<8 | 'w': // SHOW
-		return isSingle(text)
+		return bytes.IndexByte(text, ';') < 0 || isSingle(text)
 	}
 	return false
 }
