@@ -1,6 +1,8 @@
 package mysqldump
 
 import (
+	"bytes"
+
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
@@ -164,12 +166,9 @@ func (s *Session) closeStatement(c *command) {
 	}
 }
 
+// cloneChangeUser returns u with bytes of its own: they are needed until the answer.
 func cloneChangeUser(u mysqlwire.ChangeUser) *mysqlwire.ChangeUser {
-	// One copy of the few bytes that are needed until the answer.
-	for _, b := range []*[]byte{&u.User, &u.Database, &u.AuthPlugin, (*[]byte)(&u.Attributes)} {
-		if *b != nil {
-			*b = append([]byte{}, *b...)
-		}
-	}
+	u.User, u.Database = bytes.Clone(u.User), bytes.Clone(u.Database)
+	u.AuthPlugin, u.Attributes = bytes.Clone(u.AuthPlugin), bytes.Clone(u.Attributes)
 	return &u
 }

@@ -85,9 +85,7 @@ func (f *flight) pop() {
 	if cap(c.text) > keptText {
 		c.text = nil
 	}
-	if c.change != nil {
-		c.change = nil
-	}
+	c.change = nil
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	f.n--
 }

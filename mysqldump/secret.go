@@ -25,6 +25,9 @@ var plain = []string{
 	"CHECK", "ANALYZE", "OPTIMIZE", "REPAIR", "RENAME", "SAVEPOINT", "DEALLOCATE", "HELP",
 }
 
+// telling are the words of which each statement that can carry a password has one, wherever it begins.
+var telling = []string{"IDENTIFIED", "PASSWORD", "SERVER", "CHANGE", "CONNECTION"}
+
 // maySecret reports whether text may carry a password. It is quick for what most statements are: a single
 // one that begins with a plain word. Anything else is searched for telling words, wherever they stand: a
 // text with several statements also inside its strings, since what is a string is for the server to know.
@@ -35,7 +38,7 @@ func maySecret(text []byte) bool {
 		return false
 	}
 	if !isSingle(text) || bytes.Contains(text, []byte("/*!")) || bytes.Contains(text, []byte("/*M!")) {
-		return tells(text, "IDENTIFIED", "PASSWORD", "SERVER", "CHANGE")
+		return tells(text, telling...)
 	}
 	for _, word := range plain {
 		if is(first, word) {
@@ -46,7 +49,7 @@ func maySecret(text []byte) bool {
 	case is(first, "CHANGE"):
 		return true
 	case is(first, "PREPARE"), is(first, "EXECUTE"): // of a text that may be any of these
-		return tells(text, "IDENTIFIED", "PASSWORD", "SERVER", "CHANGE")
+		return tells(text, telling...)
 	case is(first, "CREATE"), is(first, "ALTER"):
 		second := s.next()
 		if is(second, "OR") { // REPLACE

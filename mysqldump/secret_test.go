@@ -128,6 +128,19 @@ func TestMaySecretEverywhere(t *testing.T) {
 	}
 }
 
+// TestMaySecretFederated: the CONNECTION of a FEDERATED table holds a password; other tables' texts are shown.
+func TestMaySecretFederated(t *testing.T) {
+	const table = "CREATE TABLE t (id INT) ENGINE=FEDERATED connection='mysql://u:S3cr3t@h/d/t'"
+	for _, format := range []string{"%s", "%s;", "SELECT 1; %s", "/*! %s */", `PREPARE p FROM "%s"`} {
+		if text := strings.Replace(format, "%s", table, 1); strings.Contains(shownOf(text), "S3cr3t") {
+			t.Errorf("%q: got %q", text, shownOf(text))
+		}
+	}
+	if text := "CREATE TABLE t (password VARCHAR(20) DEFAULT 'none')"; shownOf(text) != text {
+		t.Errorf("%q: got %q", text, shownOf(text))
+	}
+}
+
 // TestMaySecretCut cuts statements with a password anywhere: a beginning must not tell more than the whole.
 func TestMaySecretCut(t *testing.T) {
 	for _, text := range []string{
