@@ -40,6 +40,7 @@ const (
 	shapeFields               // COM_FIELD_LIST Response
 	shapeString               // a string without header (COM_STATISTICS)
 	shapeLogin                // an authentication exchange (COM_CHANGE_USER)
+	shapeBinlog               // a Binlog Network Stream (COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID)
 	shapeOwn                  // ERR, or a conversation of its own, which is not followed
 )
 
@@ -48,8 +49,8 @@ var answers = [256]shape{
 	mysqlwire.ComQuit:             shapeNone,
 	mysqlwire.ComStmtSendLongData: shapeNone, // even on error: EXECUTE reports it
 	mysqlwire.ComStmtClose:        shapeNone,
-	mysqlwire.ComBinlogDump:       shapeOwn,
-	mysqlwire.ComBinlogDumpGTID:   shapeOwn,
+	mysqlwire.ComBinlogDump:       shapeBinlog,
+	mysqlwire.ComBinlogDumpGTID:   shapeBinlog,
 	mysqlwire.ComTableDump:        shapeOwn,
 	mysqlwire.ComClone:            shapeOwn,
 	mysqlwire.ComMulti:            shapeOwn,
@@ -70,7 +71,12 @@ const maxColumns = 1 << 16
 // serverBegins returns how many bytes to keep of the server's payload that begins with first. Rows and
 // definitions are recognized by that byte alone.
 func (s *Session) serverBegins(first byte) (keep int) {
-	if s.phase == ready {
+	switch s.phase {
+	case replicating:
+		if first == mysqlwire.HeaderOK {
+			return 1
+		}
+	case ready:
 		switch s.answer {
 		case answerColumns, answerDefinitions:
 			if first != mysqlwire.HeaderERR {
@@ -82,6 +88,7 @@ func (s *Session) serverBegins(first byte) (keep int) {
 			}
 		default: // every packet says something
 		}
+	default: // the same
 	}
 	return controlLimit
 }
@@ -145,6 +152,7 @@ func (s *Session) serverPacket(payload []byte, length uint64) {
 func (s *Session) rarePacket(payload []byte) {
 	failed := len(payload) > 0 && payload[0] == mysqlwire.HeaderERR
 	switch {
+	case s.phase == seeking: // it has just given up its place
 	case s.phase == inGreeting:
 		s.greeting(payload)
 	case s.phase == inLogin && failed: // the client has taken too long
@@ -153,6 +161,8 @@ func (s *Session) rarePacket(payload []byte) {
 		s.outOfOrder(Server, "packet")
 	case s.phase == inAuth:
 		s.authentication(payload)
+	case s.phase == replicating:
+		s.binlogEvent(payload)
 	case s.quit: // old servers answer COM_QUIT with OK
 		s.serverMark = s.server.pos
 	case len(payload) == 0 && s.answer == answerLogin: // a plugin's data
@@ -191,6 +201,8 @@ func (s *Session) firstPacket(payload []byte, length uint64) {
 	case shapeLogin:
 		s.answer = answerLogin
 		s.serverPacket(payload, length)
+	case shapeBinlog:
+		s.binlogPacket(payload, length)
 	case shapeOwn:
 		s.finish()
 		s.turnOpaque(EventOpaque, "unsupported", c.id.String()+" makes a conversation of its own")

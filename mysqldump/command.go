@@ -10,20 +10,15 @@ import (
 // how many bytes of the payload to keep. first is its first byte, the command if it is one.
 func (s *Session) clientBegins(first byte) (keep int) {
 	d := &s.client
-	switch {
-	case s.phase == inLogin:
-		d.kind = kindLogin
-		return loginLimit
-	case s.infile:
-		d.kind = kindData
-		return 0
-	// A packet of an authentication exchange goes on with the server's sequence ids. Sequence id 0 is a new
-	// command, which may come before the login is answered.
-	case d.seq != 0 && (s.phase == inAuth || s.flight.n > 0 && s.flight.first().id == mysqlwire.ComChangeUser):
-		d.kind = kindAuth
-		return 0
-	}
 	d.kind = kindCommand
+	if s.phase != ready || s.infile || d.seq != 0 {
+		if d.kind = s.kindOf(first); d.kind == kindLogin {
+			return loginLimit
+		}
+		if d.kind != kindCommand {
+			return 0
+		}
+	}
 	c := s.flight.push()
 	if c == nil {
 		s.turnOpaque(EventOpaque, "pipeline", "the client sent more commands than are followed before it read an answer")
@@ -31,14 +26,43 @@ func (s *Session) clientBegins(first byte) (keep int) {
 	}
 	s.commands++
 	c.id, c.seq, c.sent = mysqlwire.Command(first), d.seq, s.now
-	if c.id == mysqlwire.ComChangeUser {
+	switch c.id {
+	case mysqlwire.ComChangeUser:
 		return loginLimit
+	case mysqlwire.ComStmtSendLongData:
+		return longDataHeader + s.maxParam
+	case mysqlwire.ComQuery:
+		if s.caps.Has(mysqlwire.QueryAttributes) {
+			s.beginArguments(c)
+		}
+	case mysqlwire.ComStmtExecute, mysqlwire.ComStmtBulkExecute:
+		s.beginArguments(c)
+	default: // nothing stands before a text
 	}
-	return s.keepText + commandOverhead
+	return 1 + s.keepText
 }
 
-// commandOverhead is what may stand before a text: the command byte and the header of query attributes.
-const commandOverhead = 16
+// kindOf returns what the client's packet is that begins with first.
+func (s *Session) kindOf(first byte) kind {
+	d := &s.client
+	switch {
+	case s.phase == trying && (d.seq != 0 || !sent[first]) || s.phase == missed:
+		s.phase = missed
+		return kindOther
+	case s.phase == inLogin:
+		return kindLogin
+	case s.infile:
+		return kindData
+	case s.phase == replicating:
+		return kindReplica
+	// A packet of an authentication exchange goes on with the server's sequence ids. Sequence id 0 is a new
+	// command, which may come before the login is answered.
+	case d.seq != 0 && (s.phase == inAuth || s.flight.n > 0 && s.flight.first().id == mysqlwire.ComChangeUser):
+		return kindAuth
+	default:
+		return kindCommand
+	}
+}
 
 // clientPacket looks at a complete payload of the client; of a long one payload is the beginning.
 func (s *Session) clientPacket(payload []byte) {
@@ -47,9 +71,12 @@ func (s *Session) clientPacket(payload []byte) {
 	case kindLogin:
 		s.login(payload)
 		s.clientMark = d.pos
-	case kindAuth, kindAnswered:
+	case kindAuth, kindAnswered, kindReplica:
 		s.clientMark = d.pos
 	case kindData:
+		if s.answer == answerFile {
+			s.rec.InfileBytes += d.length
+		}
 		if d.length == 0 { // LOCAL INFILE Data: an empty packet ends it
 			s.infile = false
 			if s.flight.n > 0 {
@@ -57,7 +84,7 @@ func (s *Session) clientPacket(payload []byte) {
 			}
 			s.clientMark = d.pos
 		}
-	case kindCommand:
+	case kindCommand, kindArguments:
 		if s.flight.n > 0 {
 			s.commandComplete(s.flight.last(), payload)
 		}
@@ -77,16 +104,13 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 	arg := payload[1:]
 	switch c.id {
 	case mysqlwire.ComQuery, mysqlwire.ComStmtPrepare, mysqlwire.ComInitDB, mysqlwire.ComCreateDB, mysqlwire.ComDropDB:
-		if !s.takeText(c, arg) {
-			c.complete = false // its text is not known: no record
-			s.turnOpaque(EventOpaque, "query_attributes", "the client sends query attributes with its statements")
-			return
-		}
+		s.takeText(c, arg)
 	case mysqlwire.ComStmtExecute, mysqlwire.ComStmtFetch, mysqlwire.ComStmtReset, mysqlwire.ComStmtClose,
 		mysqlwire.ComStmtSendLongData, mysqlwire.ComStmtBulkExecute:
 		in := mysqlwire.NewCursor(arg)
 		c.stmtID = in.Uint32("statement_id")
 		c.hasStmt = !in.Failed()
+		s.takeArguments(c, &in)
 	case mysqlwire.ComChangeUser:
 		if u, err := mysqlwire.ParseChangeUser(arg, s.caps); err == nil {
 			c.change = cloneChangeUser(u)
@@ -98,37 +122,26 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 	}
 }
 
-// takeText takes over the text that is the argument of c, of which arg is what has been kept. It reports
-// whether it has found it.
-func (s *Session) takeText(c *command, arg []byte) bool {
+// takeText takes over the text that is the argument of c, of which arg is what has been kept.
+func (s *Session) takeText(c *command, arg []byte) {
 	c.textLen = s.client.length - 1
-	if c.id == mysqlwire.ComQuery && s.caps.Has(mysqlwire.QueryAttributes) {
-		text, ok := withoutAttributes(arg)
-		if !ok {
+	if s.join != nil && c.args == nil && c.id == mysqlwire.ComQuery && len(arg) > 0 && arg[0] < '\t' {
+		// No statement begins with such a byte: it counts query attributes.
+		s.caps |= mysqlwire.QueryAttributes
+		s.beginArguments(c)
+		arg = s.reader.feed(arg)
+	}
+	if c.args != nil {
+		if c.textLen -= s.reader.consumed; !s.endArguments(c) { // it is not known where the text begins
 			c.textLen, c.cut = 0, true
-			return false
+			return
 		}
-		c.textLen -= uint64(len(arg) - len(text))
-		arg = text
 	}
 	s.flight.keep(c, arg, s.keepText)
 	if c.id == mysqlwire.ComQuery || c.id == mysqlwire.ComStmtPrepare { // the others have a name
 		c.plain = isPlain(arg) // the bytes just copied to c.text would be slower to read
 		c.secret = !c.plain && maySecret(c.text)
 	}
-	return true
-}
-
-// withoutAttributes returns the text of a COM_QUERY whose argument begins with query attributes, as it
-// does whenever CLIENT_QUERY_ATTRIBUTES is in effect. ok is false if there are attributes before it.
-//
-// COM_QUERY: parameter_count, parameter_set_count
-func withoutAttributes(arg []byte) (text []byte, ok bool) {
-	c := mysqlwire.NewCursor(arg)
-	count := c.LenEnc("parameter_count")
-	c.LenEnc("parameter_set_count")
-	text = c.Rest("query")
-	return text, count == 0 && !c.Failed()
 }
 
 // advance ends commands that have no answer, as soon as all before them are answered.

@@ -30,9 +30,9 @@ func TestConversations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts, times := options(t, script)
+			as := options(t, script)
 			whole := pieces(script.Turns)
-			told := play(t, opts, whole, times)
+			told := play(t, as, whole)
 			if *mysqldump.Update {
 				if err := script.Rewrite(file, told.String()); err != nil {
 					t.Fatal(err)
@@ -46,16 +46,16 @@ func TestConversations(t *testing.T) {
 			if strings.Contains(told.String(), marker) {
 				t.Errorf("a secret is told:\n%s", told)
 			}
-			if got := play(t, opts, joined(whole), false); !times && got.String() != told.String() {
+			if got := play(t, as, joined(whole)); !as.times && got.String() != told.String() {
 				t.Fatalf("in as few pieces as can be: got:\n%swant:\n%s", got, told)
 			}
 			for _, step := range []int{1, 2, 3, 4, 5, 7, 64} {
-				if got := play(t, opts, inSteps(whole, step), times); got.String() != told.String() {
+				if got := play(t, as, inSteps(whole, step)); got.String() != told.String() {
 					t.Fatalf("in steps of %d: got:\n%swant:\n%s", step, got, told)
 				}
 			}
 			for _, n := range cuts(whole) {
-				got := play(t, opts, cutAfter(whole, n), times)
+				got := play(t, as, cutAfter(whole, n))
 				if err := got.begins(told); err != nil {
 					t.Fatalf("cut after %d bytes: %v; got:\n%swant a beginning of:\n%s", n, err, got, told)
 				}
@@ -77,16 +77,31 @@ func conversations(tb testing.TB) []string {
 	return files
 }
 
-// options returns what a script's options ask for, and whether it wants to see times. Unless it says
-// otherwise, all commands are told and all events but close.
-func options(t *testing.T, c *convtest.Conversation) (opts *mysqldump.Options, times bool) {
+// A setup is how a conversation is listened to.
+type setup struct {
+	mysqldump.Options
+	times     bool // tell times, too
+	midstream bool // the session joins in the middle
+}
+
+// options returns what a script's options ask for. Unless it says otherwise, all commands are told and all
+// events but close.
+func options(t *testing.T, c *convtest.Conversation) *setup {
 	t.Helper()
-	opts = &mysqldump.Options{Commands: mysqldump.AllCommands(), Events: mysqldump.DefaultEvents}
+	opts := &setup{Options: mysqldump.Options{Commands: mysqldump.AllCommands(), Events: mysqldump.DefaultEvents}}
 	for name, value := range c.Options {
 		var err error
 		switch name {
 		case "max_query":
 			opts.MaxQuery, err = strconv.Atoi(value)
+		case "max_params":
+			opts.MaxParams, err = strconv.Atoi(value)
+		case "max_param":
+			opts.MaxParam, err = strconv.Atoi(value)
+		case "statements_memory":
+			opts.StatementsMemory, err = strconv.Atoi(value)
+		case "midstream":
+			opts.midstream = true
 		case "commands":
 			opts.Commands = mysqldump.CommandSet{}
 			for word := range strings.FieldsSeq(value) {
@@ -106,7 +121,7 @@ func options(t *testing.T, c *convtest.Conversation) (opts *mysqldump.Options, t
 				opts.Events |= 1 << e
 			}
 		case "times":
-			times = true
+			opts.times = true
 		default:
 			err = errors.New("no such option")
 		}
@@ -114,7 +129,7 @@ func options(t *testing.T, c *convtest.Conversation) (opts *mysqldump.Options, t
 			t.Fatalf("option %s: %v", name, err)
 		}
 	}
-	return opts, times
+	return opts
 }
 
 // A piece is what one call of Feed gets, or the end of the connection.
@@ -241,7 +256,7 @@ func (t *telling) begins(whole *telling) error {
 
 // play gives a conversation to a session and returns what it tells. A conversation that nobody ends is
 // ended by the client.
-func play(t testing.TB, opts *mysqldump.Options, list []piece, times bool) *telling {
+func play(t testing.TB, as *setup, list []piece) *telling {
 	t.Helper()
 	var (
 		told  telling
@@ -252,17 +267,21 @@ func play(t testing.TB, opts *mysqldump.Options, list []piece, times bool) *tell
 
 		buffer []byte
 	)
-	observed := *opts
+	observed := as.Options
 	observed.Events |= 1 << mysqldump.EventClose
-	s := mysqldump.NewSession(&observed, func(r *mysqldump.Record) {
+	listen := mysqldump.NewSession
+	if as.midstream {
+		listen = mysqldump.Join
+	}
+	s := listen(&observed, func(r *mysqldump.Record) {
 		if seq++; r.Seq != seq {
 			t.Errorf("got record number %d, want %d", r.Seq, seq)
 		}
 		last = *r
-		if r.Event == mysqldump.EventClose && !opts.Events.Has(mysqldump.EventClose) {
+		if r.Event == mysqldump.EventClose && !as.Events.Has(mysqldump.EventClose) {
 			return
 		}
-		told.lines = append(told.lines, text(r, times))
+		told.lines = append(told.lines, text(r, as.times))
 		if r.Event == mysqldump.EventCommand {
 			told.commands = append(told.commands, fmt.Sprint(r.CommandName(), r.PacketSeq, r.Pipelined, r.HasStmt && !r.Prepared, string(r.Query)))
 		}
@@ -319,7 +338,14 @@ func text(r *mysqldump.Record, times bool) string {
 	put(r.HasStmt, "stmt_id=%d", r.StmtID)
 	put(r.StmtPrepareQuery != nil, "prepared=%q", r.StmtPrepareQuery)
 	put(r.QueryTruncated, "truncated")
+	put(r.QueryRaw, "raw")
 	put(r.StmtTextLost, "text_lost")
+	put(r.BulkRows > 0, "bulk_rows=%d", r.BulkRows)
+	put(r.Values != nil, "values=%s", values(r.Values, r.RowWidth))
+	put(r.ValuesTruncated, "values_truncated")
+	for _, a := range r.QueryAttributes {
+		put(true, "query_attr{%q=%s}", a.Name, values([]mysqldump.Value{a.Value}, 0))
+	}
 	put(r.PacketSeq != 0, "seq=%d", r.PacketSeq)
 	put(r.Pipelined != 0, "pipelined=%d", r.Pipelined)
 	put(r.Prepared, "params=%d", r.Params)
@@ -334,10 +360,17 @@ func text(r *mysqldump.Record, times bool) string {
 	put(r.SQLState != nil, "sqlstate=%s", r.SQLState)
 	put(r.ErrorCode != 0, "%q", r.ErrorMessage)
 	put(len(r.Info) > 0, "info=%q", r.Info)
+	for kind, data := range r.Changes.All() {
+		put(true, "change{%d %q}", kind, data)
+	}
+	put(r.InfileBytes > 0, "infile_bytes=%d", r.InfileBytes)
+	put(r.ProgressReports > 0, "progress_reports=%d", r.ProgressReports)
 	put(r.Incomplete != "", "incomplete=%s", r.Incomplete)
 	put(!command && r.CharacterSet != "", "%s", r.CharacterSet)
-	put(!command, "thread_id=%d", r.ThreadID)
+	put(!command && !r.Midstream, "thread_id=%d", r.ThreadID)
+	put(r.Midstream, "midstream")
 	put(r.ServerVersion != "", "server=%q", r.ServerVersion)
+	put(r.Compression != "", "compression=%s", r.Compression)
 	put(r.AuthPlugin != "", "plugin=%q", r.AuthPlugin)
 	for name, value := range r.Attributes.All() {
 		if len(value) > 100 {
@@ -356,4 +389,27 @@ func text(r *mysqldump.Record, times bool) string {
 	}
 	b.WriteByte('\n')
 	return b.String()
+}
+
+// values returns values as one word, rows of them in brackets.
+func values(list []mysqldump.Value, width int) string {
+	words := make([]string, len(list))
+	for i, v := range list {
+		word := map[mysqldump.ValueKind]string{
+			mysqldump.ValueNull: "NULL", mysqldump.ValueNumber: string(v.Data), mysqldump.ValueText: strconv.Quote(string(v.Data)),
+			mysqldump.ValueBytes: fmt.Sprintf("x'%x'", v.Data), mysqldump.ValueDefault: "DEFAULT", mysqldump.ValueIgnored: "IGNORE",
+		}[v.Kind]
+		if v.Cut {
+			word += fmt.Sprintf("...%d", v.Length)
+		}
+		words[i] = word
+	}
+	if width == 0 {
+		return "[" + strings.Join(words, " ") + "]"
+	}
+	var rows []string
+	for row := range slices.Chunk(words, width) {
+		rows = append(rows, "["+strings.Join(row, " ")+"]")
+	}
+	return "[" + strings.Join(rows, " ") + "]"
 }

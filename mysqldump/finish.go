@@ -23,12 +23,16 @@ func (s *Session) asked(c *command) time.Duration { return max(c.sent, s.answere
 // the command has done to the server's, and takes it out of flight.
 func (s *Session) finish() {
 	c := s.flight.first()
+	if s.join != nil && answers[c.id] != shapeNone && s.rec.Incomplete == "" {
+		s.join.trusted = true
+	}
 	if !c.complete {
 		s.answeredEarly(c)
 	}
 	if s.infile { // the file has not ended: what has come of it
 		c.bytesIn += s.client.pos - s.clientMark
 		s.clientMark = s.client.pos
+		s.rec.InfileBytes += s.client.arrived()
 	}
 	if s.opts.Commands[c.id] {
 		s.record(c)
@@ -39,7 +43,7 @@ func (s *Session) finish() {
 	s.answer = answerFirst
 	s.answered, s.begun = s.now, false
 	s.serverMark = s.server.pos
-	s.results, s.schemaChanged = 0, false
+	s.results = 0
 }
 
 // answeredEarly takes over what has arrived of a command that the server has answered before it was
@@ -48,8 +52,11 @@ func (s *Session) answeredEarly(c *command) {
 	c.bytesIn = s.client.pos - s.clientMark
 	s.clientMark = s.client.pos
 	s.client.kind = kindAnswered
-	if b := s.client.buf; hasText[c.id] && len(b) > 0 {
+	switch b := s.client.buf; {
+	case len(b) > 0 && hasText[c.id]:
 		s.takeText(c, b[1:])
+	case c.args != nil:
+		s.endArguments(c)
 	}
 }
 
@@ -58,6 +65,9 @@ func (s *Session) answeredEarly(c *command) {
 func (s *Session) abandon(why string) {
 	if s.phase != ready {
 		s.serverMark = s.server.pos // no command had its turn
+	}
+	if s.join != nil && !s.join.trusted {
+		s.flight = flight{} // nobody knows whether they are commands
 	}
 	for s.flight.n > 0 {
 		c := s.flight.first()
@@ -95,6 +105,9 @@ func (s *Session) record(c *command) {
 			r.StmtTextLost = true
 		}
 	}
+	if c.args != nil || s.told || s.clientText != nil || s.serverText != nil {
+		s.recordAside(c)
+	}
 	if c.secret || c.cut {
 		// Messages quote the statement, and nobody knows what stands where it was cut.
 		r.ErrorMessage = r.ErrorMessage[:quoteAt(r.ErrorMessage)]
@@ -109,6 +122,19 @@ func (s *Session) record(c *command) {
 		}
 	}
 	s.send(r)
+}
+
+// recordAside fills in what most records do not have.
+func (s *Session) recordAside(c *command) {
+	r := &s.rec
+	r.Arguments, r.QueryRaw, s.told = Arguments{}, false, false
+	s.converted = s.converted[:0]
+	if c.args != nil && !c.secret { // of a statement that may hold a password, the values may be one
+		s.tellArguments(c)
+	}
+	if s.clientText != nil || s.serverText != nil {
+		s.convertTexts()
+	}
 }
 
 // shown returns what a record shows of a text, and whether that is less than all of it.
@@ -144,20 +170,23 @@ func (s *Session) apply(c *command) {
 	case mysqlwire.ComStmtPrepare:
 		s.lastStmt = nil
 		if succeeded {
-			s.lastStmt = &statement{id: c.stmtID, text: bytes.Clone(c.text), cut: c.cut, plain: c.plain, secret: c.secret}
+			s.lastStmt = &statement{
+				id: c.stmtID, text: bytes.Clone(c.text), cut: c.cut, plain: c.plain, secret: c.secret, params: int(s.rec.Params),
+			}
 			s.stmts.put(s.lastStmt)
 		}
 	case mysqlwire.ComInitDB:
 		if succeeded {
-			s.rec.Database = string(c.text)
+			s.rec.Database = s.name(c.text)
 		}
 	case mysqlwire.ComDropDB:
-		if succeeded && string(c.text) == s.rec.Database {
+		if succeeded && s.name(c.text) == s.rec.Database {
 			s.rec.Database = ""
 		}
 	case mysqlwire.ComResetConnection:
 		if succeeded {
 			s.forgetStatements()
+			s.resetCharset()
 		}
 	case mysqlwire.ComChangeUser:
 		if succeeded && c.change != nil {
@@ -165,14 +194,19 @@ func (s *Session) apply(c *command) {
 		}
 	default: // changes nothing that records tell
 	}
-	if s.schemaChanged { // the server's own word is last
-		s.rec.Database = s.newSchema
-	}
+	s.applyTracked() // the server's own word is last
 }
 
-// applyText follows the statements that change the default schema, for servers that do not track it.
+// applyText follows the statements that change the default schema and the character set, for servers that
+// do not track them.
 func (s *Session) applyText(text []byte, succeeded bool) {
+	if s.clientText.needed(text) { // in some sets a character may end with a byte that looks like a backslash
+		if converted, ok := s.clientText.appendUTF8(nil, text, true); ok {
+			text = converted
+		}
+	}
 	if name, changed := schemaAfter(text, s.rec.Database, s.results, succeeded); changed {
 		s.rec.Database = name
 	}
+	s.applyCharsets(charsetAfter(text, s.results, succeeded))
 }

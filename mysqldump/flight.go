@@ -1,6 +1,7 @@
 package mysqldump
 
 import (
+	"math"
 	"time"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
@@ -26,6 +27,7 @@ type command struct {
 	textLen  uint64
 	text     []byte
 	change   *mysqlwire.ChangeUser // whom it changes to
+	args     *arguments            // its binary values; nil if it has none
 }
 
 // A flight is the queue of commands in flight, in the order sent, which is the order of the answers. It
@@ -33,7 +35,8 @@ type command struct {
 type flight struct {
 	ring      []command
 	head, n   int
-	textBytes int // sum of len(text)
+	textBytes int          // sum of len(text), and of what the arguments take
+	spare     []*arguments // of former commands
 }
 
 const (
@@ -82,10 +85,41 @@ func (f *flight) keep(c *command, text []byte, limit int) {
 func (f *flight) pop() {
 	c := f.first()
 	f.textBytes -= len(c.text)
+	f.release(c)
 	if cap(c.text) > keptText {
 		c.text = nil
 	}
 	c.change = nil
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	f.n--
+}
+
+// room returns how many bytes the arguments of the last command may take.
+func (f *flight) room() int {
+	if f.n > 1 {
+		return max(0, textBudget-f.textBytes)
+	}
+	return math.MaxInt32 // its parameters are bounded by number and size
+}
+
+// arguments gives c memory for its arguments.
+func (f *flight) arguments(c *command) *arguments {
+	if n := len(f.spare); n > 0 {
+		c.args, f.spare = f.spare[n-1], f.spare[:n-1]
+	} else {
+		c.args = new(arguments)
+	}
+	return c.args
+}
+
+// release takes back the memory of the arguments of c.
+func (f *flight) release(c *command) {
+	if c.args == nil {
+		return
+	}
+	f.textBytes -= c.args.size
+	if c.args.size = 0; cap(c.args.data) <= keptText && len(f.spare) < 2 {
+		f.spare = append(f.spare, c.args)
+	}
+	c.args = nil
 }

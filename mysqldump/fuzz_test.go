@@ -81,24 +81,30 @@ func FuzzSession(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, b []byte) {
 		step, list := decodePieces(b)
-		for _, opts := range []*mysqldump.Options{
-			{Commands: mysqldump.AllCommands(), Events: mysqldump.AllEvents},
-			{MaxQuery: 16, Commands: mysqldump.DefaultCommands(), Events: mysqldump.DefaultEvents},
+		for _, as := range []*setup{
+			{Options: mysqldump.Options{Commands: mysqldump.AllCommands(), Events: mysqldump.AllEvents}, times: true},
+			{Options: mysqldump.Options{
+				MaxQuery: 16, MaxParams: 2, MaxParam: 3, StatementsMemory: 1000,
+				Commands: mysqldump.DefaultCommands(), Events: mysqldump.DefaultEvents,
+			}, times: true},
+			{Options: mysqldump.Options{Commands: mysqldump.AllCommands(), Events: mysqldump.AllEvents}, times: true, midstream: true},
 		} {
-			told := play(t, opts, list, true)
-			if got := play(t, opts, inSteps(list, step), true); got.String() != told.String() {
+			told := play(t, as, list)
+			if got := play(t, as, inSteps(list, step)); got.String() != told.String() {
 				t.Fatalf("in steps of %d: got:\n%swant:\n%s", step, got, told)
 			}
-			untimed := play(t, opts, list, false)
-			if got := play(t, opts, joined(list), false); got.String() != untimed.String() {
-				t.Fatalf("in as few pieces as can be: got:\n%swant:\n%s", got, untimed)
+			untimed := *as
+			untimed.times = false
+			want := play(t, &untimed, list).String()
+			if got := play(t, &untimed, joined(list)); got.String() != want {
+				t.Fatalf("in as few pieces as can be: got:\n%swant:\n%s", got, want)
 			}
 			total := 0
 			for _, p := range list {
 				total += len(p.data)
 			}
 			for n := step; n < total; n += max(step, total/8) {
-				if err := play(t, opts, cutAfter(list, n), true).begins(told); err != nil {
+				if err := play(t, as, cutAfter(list, n)).begins(told); err != nil {
 					t.Fatalf("cut after %d bytes: %v", n, err)
 				}
 			}

@@ -37,7 +37,7 @@ func (s *Session) greeting(payload []byte) {
 	s.serverVersion = string(g.ServerVersion)
 	s.serverCaps = g.Capabilities
 	s.rec.ThreadID = g.ThreadID
-	s.phase = inLogin
+	s.phase, s.detour = inLogin, straight
 	s.client.pos -= uint64(len(early))
 	s.feedClient(early)
 }
@@ -54,8 +54,9 @@ func (s *Session) login(payload []byte) {
 		return
 	}
 	s.caps = l.Capabilities & s.serverCaps
-	s.rec.Username, s.rec.Database = string(l.User), string(l.Database)
-	s.rec.CharacterSet = mysqlwire.Charset(uint16(l.Collation))
+	s.charset = mysqlwire.Charset(uint16(l.Collation))
+	s.setCharset(s.charset)
+	s.rec.Username, s.rec.Database = s.name(l.User), s.name(l.Database)
 	s.authPlugin, s.attributes = string(l.AuthPlugin), bytes.Clone(l.Attributes)
 	s.phase = inAuth
 }
@@ -82,17 +83,20 @@ func (s *Session) accept(payload []byte) {
 		return
 	}
 	s.track(ok.Changes)
+	s.applyTracked()
+	s.rec.Answer = Answer{}
 	s.phase = ready
 	s.serverMark = s.server.pos
 	s.answered, s.begun = s.now, false
 	if r := s.event(EventConnect); r != nil {
 		r.HasStatus, r.Status, r.Warnings = s.hasStatus(), ok.Status, ok.Warnings
 		s.tellLogin(r)
+		r.Compression = compressionName(s.caps)
 		s.send(r)
 	}
 	s.attributes = nil
-	if s.caps&(mysqlwire.Compress|mysqlwire.ZstdCompression) != 0 {
-		s.turnOpaque(EventOpaque, "compression", "the client and the server compress what they say")
+	if compressionName(s.caps) != "" {
+		s.phase = compressing
 		return
 	}
 	s.advance()
@@ -123,10 +127,11 @@ func (s *Session) tellLogin(r *Record) {
 //
 // COM_CHANGE_USER
 func (s *Session) changeUser(u *mysqlwire.ChangeUser) {
-	s.rec.Username, s.rec.Database = string(u.User), string(u.Database)
 	if name := mysqlwire.Charset(u.Collation); u.Collation != 0 {
-		s.rec.CharacterSet = name
+		s.charset = name
+		s.setCharset(name)
 	}
+	s.rec.Username, s.rec.Database = s.name(u.User), s.name(u.Database)
 	s.authPlugin = string(u.AuthPlugin)
 	s.forgetStatements()
 	if r := s.event(EventChangeUser); r != nil {
@@ -138,11 +143,4 @@ func (s *Session) changeUser(u *mysqlwire.ChangeUser) {
 func (s *Session) forgetStatements() {
 	s.stmts.clear()
 	s.lastStmt = nil
-}
-
-// track takes over what an OK packet says about changes of the session.
-func (s *Session) track(changes mysqlwire.SessionState) {
-	if name, changed := changes.Schema(); changed {
-		s.rec.Database = string(name)
-	}
 }

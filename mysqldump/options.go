@@ -2,8 +2,13 @@ package mysqldump
 
 import "github.com/l4mysql/l4mysql/mysqlwire"
 
-// DefaultMaxQuery is the default of [Options.MaxQuery], in bytes.
-const DefaultMaxQuery = 4096
+// The defaults of [Options].
+const (
+	DefaultMaxQuery         = 4096
+	DefaultMaxParams        = 64
+	DefaultMaxParam         = 1 << 10
+	DefaultStatementsMemory = 256 << 10
+)
 
 // Options say what a [Session] records. One Options may serve any number of sessions; it must not be
 // changed while a session uses it.
@@ -11,6 +16,17 @@ type Options struct {
 	// MaxQuery is how many bytes of a statement to record; of longer ones the record has the beginning and
 	// the full length. Zero means [DefaultMaxQuery].
 	MaxQuery int
+
+	// MaxParams is how many parameters of a prepared statement, and how many query attributes, to record.
+	// Zero means [DefaultMaxParams]; if it is negative, none are.
+	MaxParams int
+
+	// MaxParam is how many bytes of each of them to record. Zero means [DefaultMaxParam].
+	MaxParam int
+
+	// StatementsMemory is how many bytes the texts of a session's prepared statements may take, with what
+	// belongs to them. Then the least recently used are forgotten. Zero means [DefaultStatementsMemory].
+	StatementsMemory int
 
 	// Commands are the commands that make records. The others are followed all the same.
 	Commands CommandSet

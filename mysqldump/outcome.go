@@ -23,6 +23,10 @@ func (s *Session) endPacket(payload []byte) {
 
 func (s *Session) okPacket(payload []byte) {
 	ok, err := mysqlwire.ParseOK(payload, s.caps)
+	if s.join != nil && ok.Status.Has(mysqlwire.StatusSessionState) && !s.caps.Has(mysqlwire.SessionTrack) {
+		s.caps |= mysqlwire.SessionTrack
+		ok, err = mysqlwire.ParseOK(payload, s.caps)
+	}
 	if err != nil {
 		s.fail(err)
 		return
@@ -35,9 +39,7 @@ func (s *Session) okPacket(payload []byte) {
 	}
 	r.Info = ok.Info
 	if ok.Changes != nil {
-		if name, changed := ok.Changes.Schema(); changed {
-			s.newSchema, s.schemaChanged = string(name), true
-		}
+		s.track(ok.Changes)
 	}
 	s.end(ok.Status, ok.Warnings, s.hasStatus())
 }
@@ -53,7 +55,8 @@ func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
 	s.results++
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst
-		s.rec.Info = bytes.Clone(s.rec.Info) // it is in the packet, and the record waits for the next one
+		// They are in the packet, and the record waits for the next one.
+		s.rec.Info, s.rec.Changes = bytes.Clone(s.rec.Info), bytes.Clone(s.rec.Changes)
 		return
 	}
 	s.done()
@@ -76,7 +79,11 @@ func (s *Session) isProgress(payload []byte) bool {
 		return false
 	}
 	e, err := mysqlwire.ParseERR(payload)
-	return err == nil && e.Code == mysqlwire.ProgressReport
+	if err != nil || e.Code != mysqlwire.ProgressReport {
+		return false
+	}
+	s.rec.ProgressReports++
+	return true
 }
 
 // unsolicited looks at a packet that answers no command: before a server closes an idle connection, some

@@ -31,6 +31,10 @@ func (s *Session) resultPacket(payload []byte, length uint64) {
 	if length > 1 || columns > 0xfa || flagged {
 		c := mysqlwire.NewCursor(payload)
 		columns = c.LenEnc("column_count")
+		if s.join != nil && c.Len() == 1 {
+			flagged = true
+			s.caps |= mysqlwire.OptionalResultSetMetadata
+		}
 		// On the wire the count comes first and the flag after it.
 		if flagged {
 			follow = c.Uint8("metadata_follows") != 0
@@ -58,7 +62,7 @@ func (s *Session) columnsFollow(n uint32, definitions bool) {
 
 func (s *Session) columnsDone() {
 	s.answer = answerColumnsEnd
-	if s.caps.Has(mysqlwire.DeprecateEOF) {
+	if s.caps.Has(mysqlwire.DeprecateEOF) && !s.unsure() {
 		s.answer = answerRows
 	}
 }
@@ -66,6 +70,10 @@ func (s *Session) columnsDone() {
 // columnsEnd looks at the EOF after column definitions. One that tells of a cursor ends the answer: the
 // rows come with COM_STMT_FETCH.
 func (s *Session) columnsEnd(payload []byte, length uint64) {
+	if s.unsure() {
+		s.learnEOF(payload, length)
+		return
+	}
 	if payload[0] != mysqlwire.HeaderEOF || length >= 9 {
 		s.malformed("end of column definitions")
 		return
@@ -107,7 +115,7 @@ func (s *Session) skipPlain(p []byte) []byte {
 		if s.definitions -= uint32(n); s.definitions == 0 {
 			s.columnsDone()
 			if s.answer == answerColumnsEnd && len(p) >= 9 && p[0] == 5 && p[1]|p[2] == 0 && p[4] == mysqlwire.HeaderEOF &&
-				!mysqlwire.Status(p[7]).Has(mysqlwire.StatusCursorExists) {
+				s.join == nil && !mysqlwire.Status(p[7]).Has(mysqlwire.StatusCursorExists) {
 				s.answer = answerRows
 				p = p[9:]
 			}
@@ -147,6 +155,11 @@ func (s *Session) preparePacket(payload []byte) {
 	p, err := mysqlwire.ParsePrepareOK(payload, s.caps)
 	if err != nil {
 		s.fail(err)
+		return
+	}
+	if s.unsure() && p.Params+p.Columns > 0 {
+		s.abandon(WentOpaque)
+		s.seekAgain() // nobody knows how many packets follow
 		return
 	}
 	c := s.flight.first()

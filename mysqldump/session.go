@@ -26,6 +26,11 @@ func (s Side) String() string { return [...]string{"client", "server"}[s] }
 //	   +----S:ERR-----+----S:ERR---+--> refused
 //
 //	login --C:SSLRequest--> opaque
+//	ready --C:COM_BINLOG_DUMP, S:events--> replicating --S:ERR, EOF--> refused
+//	seeking --C--> trying --S: the answer's first packet--> ready
+//	   ^            |
+//	   +--S-- missed <--C: no command
+//
 //	any   --what cannot be followed--> opaque
 //	any   --End--> ended
 //
@@ -36,13 +41,18 @@ const (
 	inGreeting phase = iota
 	inLogin
 	inAuth
+	seeking // joining: the client's next byte may begin a command
+	missed  // joining: it did not; the server's next byte is the next chance
+	trying  // joining: it may have, and the answer must show it
 	ready
-	refused // the server has ended it with an ERR: nothing more is expected, nothing is decoded
+	replicating // the server sends its binary log, packet by packet
+	compressing // the login was accepted: what follows is compressed
+	refused     // the server has ended it: nothing more is expected, nothing is decoded
 	opaque
 	ended
 )
 
-var phaseNames = [...]string{"greeting", "login", "auth", "ready", "refused", "opaque", "ended"}
+var phaseNames = [...]string{"greeting", "login", "auth", "seeking", "missed", "trying", "ready", "replicating", "compressing", "refused", "opaque", "ended"}
 
 func (p phase) String() string { return phaseNames[p] }
 
@@ -57,37 +67,51 @@ type Session struct {
 	maxQuery int // bytes of a text to show
 	keepText int // bytes of a text to keep
 
+	maxParams int // parameters to keep
+	maxParam  int // bytes of one
+
 	phase  phase
 	now    time.Duration // as given with the bytes being looked at
 	client stream
 	server stream
+	detour detour       // why the bytes do not go straight to their stream
+	wire   [2]uint64    // bytes that each side has sent; counted on detours only, where a stream's pos is not all
+	packed *compression // nil unless both sides compress
+	join   *joining     // nil unless it has joined in the middle
 
 	// The login.
 	early         []byte // what the client has sent ahead of the greeting
 	serverVersion string
 	serverCaps    mysqlwire.Capability
 	caps          mysqlwire.Capability // in effect
+	charset       string               // that the login has asked for
 	authPlugin    string
 	attributes    mysqlwire.Attributes
 
 	reason, message string // why the conversation is opaque
 
 	// The command phase.
-	flight   flight
-	stmts    statements
-	lastStmt *statement // what statement id 0xFFFFFFFF means
-	answer   answer
-	infile   bool // the client is sending a file; its packets are no commands until an empty one
-	quit     bool // the client has sent COM_QUIT
+	flight     flight
+	stmts      statements
+	reader     *argumentReader // of the client's current command; nil until one has arguments
+	lastStmt   *statement      // what statement id 0xFFFFFFFF means
+	clientText *charset        // of what the client sends
+	serverText *charset        // of the server's messages
+	converted  []byte          // texts of rec that are not in the packets' own bytes
+	answer     answer
+	infile     bool // the client is sending a file; its packets are no commands until an empty one
+	quit       bool // the client has sent COM_QUIT
 
 	// The answer to the first command in flight.
-	rec           Record // as far as it has been seen
-	begun         bool   // its first byte has been seen, at firstByte
-	firstByte     time.Duration
-	definitions   uint32 // packets of definitions still to come
-	results       int    // complete results
-	newSchema     string // what the server says the schema has become
-	schemaChanged bool
+	rec         Record           // as far as it has been seen
+	values      []Value          // of rec
+	attrs       []QueryAttribute // the same
+	told        bool             // rec has arguments
+	begun       bool             // its first byte has been seen, at firstByte
+	firstByte   time.Duration
+	definitions uint32  // packets of definitions still to come
+	results     int     // complete results
+	changed     changed // what the server says has changed
 
 	commands   uint64        // seen
 	seq        uint64        // of the last record
@@ -99,12 +123,21 @@ type Session struct {
 // NewSession returns a session that stands before the server's greeting. emit receives the records that
 // opts asks for.
 func NewSession(opts *Options, emit func(*Record)) *Session {
-	s := &Session{opts: opts, emit: emit, maxQuery: opts.MaxQuery}
+	s := &Session{opts: opts, emit: emit, maxQuery: opts.MaxQuery, detour: holding}
 	if s.maxQuery == 0 {
 		s.maxQuery = DefaultMaxQuery
 	}
 	// The beginning of a text is also what tells that it is USE, or holds a password.
 	s.keepText = max(s.maxQuery, 512)
+	if s.maxParams = max(0, opts.MaxParams); opts.MaxParams == 0 {
+		s.maxParams = DefaultMaxParams
+	}
+	if s.maxParam = opts.MaxParam; s.maxParam == 0 {
+		s.maxParam = DefaultMaxParam
+	}
+	if s.stmts.limit = opts.StatementsMemory; s.stmts.limit == 0 {
+		s.stmts.limit = DefaultStatementsMemory
+	}
 	return s
 }
 
@@ -117,33 +150,70 @@ func (s *Session) Feed(side Side, p []byte, at time.Duration) {
 	}
 	s.now = at
 	switch {
+	case s.detour != straight:
+		s.feedDetour(side, p)
+	case side == Server:
+		s.feedServer(p)
+	default:
+		s.feedClient(p)
+	}
+}
+
+// A detour is what has to be done with bytes before they go to their stream.
+type detour uint8
+
+const (
+	straight  detour = iota
+	holding          // the client's are held until the greeting is there
+	joins            // it has joined in the middle
+	inflating        // they are compressed
+)
+
+func (s *Session) feedDetour(side Side, p []byte) {
+	switch {
+	case s.detour == inflating:
+		s.wire[side] += uint64(len(p))
+		s.feedPacked(side, p)
+	case s.detour == joins:
+		s.wire[side] += uint64(len(p))
+		s.feedJoining(side, p)
 	case side == Server:
 		s.feedServer(p)
 	case s.phase == inGreeting:
 		s.hold(p)
-	default:
+	default: // no greeting has come
 		s.feedClient(p)
 	}
 }
 
 func (s *Session) feedClient(p []byte) {
 	d := &s.client
-	for len(p) > 0 && s.phase < refused {
+	for len(p) > 0 && s.phase < compressing {
 		if payload := d.whole(p); payload != nil {
 			d.seq, d.length = p[3], uint64(len(payload))
 			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
 			p = p[mysqlwire.HeaderLen+len(payload):]
 			keep := s.clientBegins(payload[0]) // no more than of a packet that comes in pieces
+			if d.kind == kindArguments {
+				payload = s.argumentsWhole(payload)
+			}
 			s.clientPacket(payload[:min(len(payload), keep)])
 			continue
 		}
 		if d.have == mysqlwire.HeaderLen && !d.began {
 			d.began = true
-			d.wanted = s.clientBegins(p[0])
+			if d.wanted = s.clientBegins(p[0]); d.kind == kindArguments {
+				d.wanted = s.reader.prefix()
+			}
 			continue
 		}
+		var piece []byte
 		var done bool
-		if p, done = d.part(p); done {
+		p, piece, done = d.part(p)
+		if d.kind == kindArguments && len(piece) > 0 {
+			s.argumentPiece(piece)
+		}
+		if done {
 			if d.length == 0 {
 				s.clientBegins(0)
 			}
@@ -156,7 +226,7 @@ func (s *Session) feedClient(p []byte) {
 
 func (s *Session) feedServer(p []byte) {
 	d := &s.server
-	for len(p) > 0 && s.phase < refused {
+	for len(p) > 0 && s.phase < compressing {
 		if d.idle() {
 			if !s.begun {
 				s.begun, s.firstByte = true, s.now
@@ -179,10 +249,15 @@ func (s *Session) feedServer(p []byte) {
 			continue
 		}
 		var done bool
-		if p, done = d.part(p); done {
+		if p, _, done = d.part(p); done {
 			s.serverPacket(d.buf, d.length)
 			d.release()
 		}
+	}
+	if s.phase == compressing {
+		s.phase = ready
+		s.compressed(p)
+		return
 	}
 	d.pos += uint64(len(p))
 }
@@ -205,6 +280,10 @@ func (s *Session) outOfOrder(side Side, what string) {
 
 // turnOpaque ends the decoding and says so once. What is in flight is told as it stands.
 func (s *Session) turnOpaque(event Event, reason, message string) {
+	if s.join != nil && !s.join.trusted {
+		s.seekAgain() // nothing was certain yet
+		return
+	}
 	s.abandon(WentOpaque)
 	s.phase, s.reason, s.message = opaque, reason, message
 	if r := s.event(event); r != nil {
@@ -222,8 +301,12 @@ func (s *Session) End(by Side, at time.Duration) {
 	s.now = at
 	s.abandon([...]string{ClientClosed, ServerClosed}[by])
 	s.phase = ended
+	s.packed.stop()
 	if r := s.event(EventClose); r != nil {
 		r.BytesIn, r.BytesOut, r.Commands = s.client.pos, s.server.pos, s.commands
+		if s.detour > holding {
+			r.BytesIn, r.BytesOut = s.wire[Client], s.wire[Server]
+		}
 		s.send(r)
 	}
 }

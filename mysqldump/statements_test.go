@@ -6,7 +6,7 @@ import (
 )
 
 func TestStatements(t *testing.T) {
-	var table statements
+	table := statements{limit: DefaultStatementsMemory}
 	if got := table.get(1); got != nil {
 		t.Errorf("empty: got %v", got)
 	}
@@ -38,9 +38,9 @@ func TestStatements(t *testing.T) {
 
 // TestStatementsMemory: the least recently used make room, and what is too large by itself may stay alone.
 func TestStatementsMemory(t *testing.T) {
-	var table statements
+	table := statements{limit: DefaultStatementsMemory}
 	text := make([]byte, 1000-statementOverhead)
-	const room = statementsMemory / 1000
+	const room = DefaultStatementsMemory / 1000
 	for id := range uint32(room) {
 		table.put(&statement{id: id, text: text})
 	}
@@ -52,10 +52,10 @@ func TestStatementsMemory(t *testing.T) {
 		t.Errorf("got 0: %v, 1: %v, 2: %v, new: %v; want all but 1",
 			table.get(0) != nil, table.get(1) != nil, table.get(2) != nil, table.get(room) != nil)
 	}
-	if table.size > statementsMemory || table.used.Len() != len(table.byID) {
+	if table.size > DefaultStatementsMemory || table.used.Len() != len(table.byID) {
 		t.Errorf("got %d bytes, %d and %d entries", table.size, table.used.Len(), len(table.byID))
 	}
-	table.put(&statement{id: 7777, text: bytes.Repeat([]byte("x"), 2*statementsMemory)})
+	table.put(&statement{id: 7777, text: bytes.Repeat([]byte("x"), 2*DefaultStatementsMemory)})
 	if table.used.Len() != 1 || table.get(7777) == nil {
 		t.Errorf("a large one: got %d entries, want it alone", table.used.Len())
 	}
@@ -63,18 +63,18 @@ func TestStatementsMemory(t *testing.T) {
 	if table.used.Len() != 1 || table.get(1) == nil || table.size != statementOverhead {
 		t.Errorf("after a large one: got %d entries, %d bytes; want one, %d", table.used.Len(), table.size, statementOverhead)
 	}
-	half := make([]byte, statementsMemory/2-statementOverhead)
+	half := make([]byte, DefaultStatementsMemory/2-statementOverhead)
 	table.clear()
 	table.put(&statement{id: 1, text: half})
 	table.put(&statement{id: 2, text: half})
-	if table.used.Len() != 2 || table.size != statementsMemory {
+	if table.used.Len() != 2 || table.size != DefaultStatementsMemory {
 		t.Errorf("two halves: got %d entries, %d bytes; want both", table.used.Len(), table.size)
 	}
 	// Statements without a text take memory, too.
 	for id := range uint32(10_000) {
 		table.put(&statement{id: id})
 	}
-	if got, most := table.used.Len(), statementsMemory/statementOverhead; got != most {
+	if got, most := table.used.Len(), DefaultStatementsMemory/statementOverhead; got != most {
 		t.Errorf("without texts: got %d, want %d", got, most)
 	}
 }

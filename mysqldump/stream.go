@@ -14,12 +14,14 @@ const (
 type kind uint8
 
 const (
-	kindOther    kind = iota // of the server, or not known yet
-	kindLogin                // SSLRequest or login
-	kindAuth                 // authentication data: counted, never kept
-	kindCommand              // a command
-	kindData                 // file contents for LOCAL INFILE
-	kindAnswered             // the rest of a command that was answered before it was complete
+	kindOther     kind = iota // of the server, or not known yet
+	kindLogin                 // SSLRequest or login
+	kindAuth                  // authentication data: counted, never kept
+	kindCommand               // a command
+	kindArguments             // a command with binary values
+	kindData                  // file contents for LOCAL INFILE
+	kindAnswered              // the rest of a command that was answered before it was complete
+	kindReplica               // what a replica sends while it receives the binary log
 )
 
 // A stream is one direction of a conversation: where in which packet it is, and what it has kept of a
@@ -56,21 +58,21 @@ func (d *stream) whole(p []byte) []byte {
 
 // part consumes bytes of p up to the next point at which the session has something to decide: the first
 // byte of a payload is next (began is false and left is not 0), or a payload is complete (done). It
-// returns the rest of p.
-func (d *stream) part(p []byte) (rest []byte, done bool) {
+// returns the rest of p, and piece, what of p belongs to the payload.
+func (d *stream) part(p []byte) (rest, piece []byte, done bool) {
 	if d.have < mysqlwire.HeaderLen {
 		n := copy(d.header[d.have:], p)
 		d.have += uint8(n)
 		d.pos += uint64(n)
 		if d.have < mysqlwire.HeaderLen {
-			return nil, false
+			return nil, nil, false
 		}
 		d.left = mysqlwire.PayloadLen(&d.header)
 		if !d.joined {
 			d.begin(d.header[3])
 		}
 		d.length += uint64(d.left)
-		return p[n:], d.end()
+		return p[n:], nil, d.end()
 	}
 	n := min(d.left, len(p))
 	if keep := min(n, d.wanted); keep > 0 {
@@ -79,7 +81,15 @@ func (d *stream) part(p []byte) (rest []byte, done bool) {
 	}
 	d.left -= n
 	d.pos += uint64(n)
-	return p[n:], d.end()
+	return p[n:], p[:n], d.end()
+}
+
+// arrived returns how many bytes of a payload that is not complete have come.
+func (d *stream) arrived() uint64 {
+	if d.have < mysqlwire.HeaderLen && !d.joined {
+		return 0
+	}
+	return d.length - uint64(d.left)
 }
 
 func (d *stream) begin(seq uint8) {

@@ -1,0 +1,157 @@
+package mysqldump
+
+import (
+	"bytes"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// longDataHeader is how many bytes stand before the data of COM_STMT_SEND_LONG_DATA.
+const longDataHeader = 1 + 6
+
+// beginArguments makes the arguments of c be read, which the client has begun to send.
+func (s *Session) beginArguments(c *command) {
+	if s.reader == nil {
+		s.reader = s.newReader(s.sentTo)
+	}
+	s.client.kind = kindArguments
+	s.reader.caps = s.caps
+	s.reader.begin(c.id, s.flight.arguments(c), s.flight.room())
+}
+
+func (s *Session) newReader(find func(id uint32) (*statement, bool)) *argumentReader {
+	return &argumentReader{maxParams: s.maxParams, maxParam: s.maxParam, caps: s.caps, find: find}
+}
+
+// argumentPiece reads a piece of a payload, and keeps what of it is text.
+func (s *Session) argumentPiece(piece []byte) {
+	d := &s.client
+	if !s.reader.begun { // with the command
+		s.reader.begun = true
+		piece = piece[1:]
+	}
+	text := s.reader.feed(piece)
+	d.buf = append(d.buf, text[:max(0, min(len(text), 1+s.keepText-len(d.buf)))]...)
+}
+
+// argumentsWhole reads a payload that came in one piece. It returns the payload without what stands
+// between the command and its text.
+func (s *Session) argumentsWhole(payload []byte) []byte {
+	text := s.reader.feed(payload[1:])
+	if s.reader.id != mysqlwire.ComQuery {
+		return payload
+	}
+	return payload[len(payload)-1-len(text):]
+}
+
+// endArguments ends the reading of what c carries. It reports whether the text of c was found.
+func (s *Session) endArguments(c *command) bool {
+	a, st := c.args, s.reader.stmt
+	found := s.reader.end()
+	if st != nil {
+		c.secret = st.secret // it may be forgotten before the answer
+		s.executed(st)
+	}
+	a.size = len(a.data) + argumentSize*(len(a.params)+len(a.attrs))
+	s.flight.textBytes += a.size
+	return found
+}
+
+// executed does to st what the end of COM_STMT_EXECUTE does: the long data has been used.
+func (s *Session) executed(st *statement) {
+	st.long = nil
+	if st.weight() != st.size {
+		s.stmts.weigh(st)
+	}
+}
+
+// takeArguments takes over what c, which names a prepared statement, says beside that; in stands behind
+// the statement's id.
+//
+// What commands do to a statement's parameters follows the order of sending, since no answer tells of it.
+func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
+	switch {
+	case c.args != nil:
+		s.endArguments(c)
+	case c.id == mysqlwire.ComStmtSendLongData:
+		param := in.Uint16("param_id")
+		if st, _ := s.sentTo(c.stmtID); st != nil && !in.Failed() {
+			st.addLong(int(param), in.Rest("data"), s.client.length-longDataHeader, s.maxParam)
+			s.stmts.weigh(st)
+		}
+	case c.id == mysqlwire.ComStmtReset:
+		if st, _ := s.sentTo(c.stmtID); st != nil {
+			s.executed(st)
+		}
+	}
+}
+
+// sentTo returns the statement that a command names which the client is sending, or nil. late says that
+// the statement is still being prepared.
+func (s *Session) sentTo(id uint32) (st *statement, late bool) {
+	if id != lastPrepared {
+		return s.stmts.get(id), false
+	}
+	for i := range s.flight.n - 1 {
+		if s.flight.at(i).id == mysqlwire.ComStmtPrepare {
+			return nil, true
+		}
+	}
+	return s.lastStmt, false
+}
+
+// readLate reads the arguments of c that could not be read when they came, because the statement was
+// still being prepared (MariaDB).
+func (s *Session) readLate(c *command) {
+	payload := bytes.Clone(c.args.data)
+	var st *statement
+	r := s.newReader(func(uint32) (*statement, bool) { st = s.lastStmt; return st, false })
+	r.begin(c.id, c.args, len(payload)+argumentSize*s.maxParams)
+	r.feed(payload)
+	r.end()
+	if st != nil {
+		s.executed(st)
+	}
+}
+
+// tellArguments adds the arguments of c to its record.
+func (s *Session) tellArguments(c *command) {
+	a, r := c.args, &s.rec
+	if a.late {
+		s.readLate(c)
+	}
+	s.told = true
+	r.BulkRows, r.RowWidth = a.rows, a.width
+	if s.maxParams == 0 {
+		return
+	}
+	r.ValuesTruncated = a.cut
+	if s.values == nil {
+		s.values = make([]Value, 0, 8) // of no parameters there is an empty list
+	}
+	s.values = s.values[:0]
+	for i := range a.params {
+		s.values = append(s.values, s.value(a, &a.params[i]))
+	}
+	if c.id != mysqlwire.ComQuery && !a.lost {
+		r.Values = s.values
+	}
+	s.attrs = s.attrs[:0]
+	for i := range a.attrs {
+		name, _ := s.inUTF8(s.clientText, a.bytes(a.attrs[i].name), true)
+		s.attrs = append(s.attrs, QueryAttribute{name, s.value(a, &a.attrs[i])})
+	}
+	r.QueryAttributes = s.attrs
+}
+
+// value returns an argument as it is recorded.
+func (s *Session) value(a *arguments, v *argument) Value {
+	data, kind := a.bytes(v.value), v.kind
+	if v.text && s.clientText != nil {
+		text, ok := s.inUTF8(s.clientText, data, v.cut)
+		if data = text; !ok {
+			kind = ValueBytes
+		}
+	}
+	return Value{Kind: kind, Data: data, Length: v.length, Cut: v.cut}
+}
