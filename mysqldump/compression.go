@@ -1,6 +1,10 @@
 package mysqldump
 
-import "github.com/l4mysql/l4mysql/mysqlwire"
+import (
+	"errors"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
 
 // compression is what a session needs where both sides compress: one inflater for each.
 type compression struct {
@@ -48,7 +52,10 @@ func (s *Session) feedPacked(side Side, p []byte) {
 	if s.phase >= refused || len(p) == 0 {
 		return
 	}
-	if err := s.packed.inflaters[side].feed(p, s.packed.plain[side]); err != nil {
+	switch err := s.packed.inflaters[side].feed(p, s.packed.plain[side]); {
+	case errors.Is(err, errWindow):
+		s.turnOpaque(EventOpaque, "compression", err.Error())
+	case err != nil:
 		s.fail(err)
 	}
 	if s.phase >= refused {

@@ -56,6 +56,10 @@ func (s *Session) answeredEarly(c *command) {
 	case len(b) > 0 && hasText[c.id]:
 		s.takeText(c, b[1:])
 	case c.args != nil:
+		in := mysqlwire.NewCursor(b)
+		in.Skip(1, "command")
+		c.stmtID = in.Uint32("statement_id")
+		c.hasStmt = !in.Failed()
 		s.endArguments(c)
 	}
 }
@@ -99,7 +103,7 @@ func (s *Session) record(c *command) {
 	}
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
 		if st := s.statement(c); st != nil {
-			c.cut, c.secret = st.cut, st.secret
+			c.cut, c.secret = st.cut, c.secret || st.secret
 			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
 		} else {
 			r.StmtTextLost = true

@@ -13,8 +13,9 @@ func (s *Session) binlogPacket(payload []byte, length uint64) {
 		s.finish()
 		s.phase = replicating
 	case payload[0] == mysqlwire.HeaderEOF && length < 9: // nothing to send, and BINLOG_DUMP_NON_BLOCK
-		s.endPacket(payload)
-		s.phase = refused
+		if s.endPacket(payload); s.phase == ready {
+			s.phase = refused
+		}
 	default:
 		s.malformed("event of the binary log")
 	}
