@@ -136,9 +136,8 @@ func (s *Session) recordAside(c *command) {
 	if c.args != nil && !c.secret { // of a statement that may hold a password, the values may be one
 		s.tellArguments(c)
 	}
-	if s.clientText != nil || s.serverText != nil {
-		s.convertTexts()
-	}
+	s.convertTexts(c)
+	s.told = s.told || r.QueryRaw
 }
 
 // shown returns what a record shows of a text, and whether that is less than all of it.
@@ -165,17 +164,18 @@ func (s *Session) apply(c *command) {
 	switch c.id {
 	case mysqlwire.ComQuery:
 		if !c.plain {
-			s.applyText(c.text, succeeded)
+			s.applyText(s.clientText, c.text, succeeded)
 		}
 	case mysqlwire.ComStmtExecute:
 		if st := s.statement(c); st != nil && !st.plain {
-			s.applyText(st.text, succeeded)
+			s.applyText(st.set, st.text, succeeded)
 		}
 	case mysqlwire.ComStmtPrepare:
 		s.lastStmt = nil
 		if succeeded {
 			s.lastStmt = &statement{
 				id: c.stmtID, text: bytes.Clone(c.text), cut: c.cut, plain: c.plain, secret: c.secret, params: int(s.rec.Params),
+				set: s.clientText,
 			}
 			s.stmts.put(s.lastStmt)
 		}
@@ -203,9 +203,9 @@ func (s *Session) apply(c *command) {
 
 // applyText follows the statements that change the default schema and the character set, for servers that
 // do not track them.
-func (s *Session) applyText(text []byte, succeeded bool) {
-	if s.clientText.needed(text) { // in some sets a character may end with a byte that looks like a backslash
-		if converted, ok := s.clientText.appendUTF8(nil, text, true); ok {
+func (s *Session) applyText(set *charset, text []byte, succeeded bool) {
+	if set.needed(text) { // in some sets a character may end with a byte that looks like a backslash
+		if converted, ok := set.appendUTF8(nil, text, true); ok {
 			text = converted
 		}
 	}

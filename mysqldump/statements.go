@@ -9,10 +9,11 @@ import (
 // A statement is what is known of a prepared statement.
 type statement struct {
 	id     uint32
-	text   []byte // that it was made from
-	cut    bool   // text lacks the end
-	plain  bool   // see command.plain
-	secret bool   // see command.secret
+	text   []byte   // that it was made from
+	cut    bool     // text lacks the end
+	plain  bool     // see command.plain
+	secret bool     // see command.secret
+	set    *charset // that text is in
 	params int
 	types  []paramType // of the execution before, of at most maxTypes parameters
 	long   []longData  // for the execution to come, by parameter

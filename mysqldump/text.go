@@ -56,17 +56,17 @@ func (s *Session) name(b []byte) string {
 	return string(b)
 }
 
-// convertTexts converts the texts of the record.
-func (s *Session) convertTexts() {
+// convertTexts converts the texts of the record of c.
+func (s *Session) convertTexts(c *command) {
 	r := &s.rec
-	s.told = true
 	var ok bool
 	if r.Query != nil {
 		r.Query, ok = s.inUTF8(s.clientText, r.Query, r.QueryTruncated)
 		r.QueryRaw = !ok
 	}
 	if r.StmtPrepareQuery != nil {
-		r.StmtPrepareQuery, ok = s.inUTF8(s.clientText, r.StmtPrepareQuery, r.QueryTruncated)
+		set := s.statement(c).set
+		r.StmtPrepareQuery, ok = s.inUTF8(set, r.StmtPrepareQuery, r.QueryTruncated)
 		r.QueryRaw = !ok
 	}
 	r.ErrorMessage, _ = s.inUTF8(s.serverText, r.ErrorMessage, true)
