@@ -2,6 +2,7 @@ package mysqldump
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -34,9 +35,11 @@ func (s *Session) clientBegins(first byte) (keep int) {
 	case mysqlwire.ComQuery:
 		if s.caps.Has(mysqlwire.QueryAttributes) {
 			s.beginArguments(c)
+			return math.MaxInt // the reader takes what it needs
 		}
 	case mysqlwire.ComStmtExecute, mysqlwire.ComStmtBulkExecute:
 		s.beginArguments(c)
+		return math.MaxInt
 	default: // nothing stands before a text
 	}
 	return 1 + s.keepText
@@ -84,7 +87,12 @@ func (s *Session) clientPacket(payload []byte) {
 			}
 			s.clientMark = d.pos
 		}
-	case kindCommand, kindArguments:
+	case kindArguments:
+		if !s.reader.begun { // it came in one piece
+			payload = s.argumentsWhole(payload)
+		}
+		fallthrough
+	case kindCommand:
 		if s.flight.n > 0 {
 			s.commandComplete(s.flight.last(), payload)
 		}

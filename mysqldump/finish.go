@@ -38,6 +38,9 @@ func (s *Session) finish() {
 		s.record(c)
 	}
 	s.apply(c)
+	if c.args != nil { // asked here, so that the compiler puts pop in line
+		s.flight.release(c)
+	}
 	s.flight.pop()
 	s.rec.Answer = Answer{}
 	s.answer = answerFirst
@@ -75,9 +78,9 @@ func (s *Session) abandon(why string) {
 	}
 	for s.flight.n > 0 {
 		c := s.flight.first()
-		if !c.complete {
-			s.flight.pop()
-			continue
+		if !c.complete { // the last one
+			s.flight = flight{}
+			return
 		}
 		if answers[c.id] != shapeNone {
 			s.rec.Incomplete = why
@@ -92,24 +95,13 @@ func (s *Session) record(c *command) {
 	r.At = c.sent
 	r.Command, r.Empty, r.PacketSeq, r.Pipelined = c.id, c.empty, c.seq, c.before
 	r.HasStmt, r.StmtID = c.hasStmt, c.stmtID
-	if r.StmtPrepareQuery != nil || r.StmtTextLost { // of the record before
-		r.StmtPrepareQuery, r.StmtTextLost = nil, false
-	}
 	r.QueryLength = c.textLen
 	if hasText[c.id] {
 		r.Query, r.QueryTruncated = s.shown(c.text, c.cut, c.secret)
 	} else {
 		r.Query, r.QueryTruncated = nil, false
 	}
-	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
-		if st := s.statement(c); st != nil {
-			c.cut, c.secret = st.cut, c.secret || st.secret
-			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
-		} else {
-			r.StmtTextLost = true
-		}
-	}
-	if c.args != nil || s.told || s.clientText != nil || s.serverText != nil {
+	if c.args != nil || s.aside {
 		s.recordAside(c)
 	}
 	if c.secret || c.cut {
@@ -128,16 +120,25 @@ func (s *Session) record(c *command) {
 	s.send(r)
 }
 
-// recordAside fills in what most records do not have.
+// recordAside fills in what most records do not have, and clears what the record before may have had of it.
 func (s *Session) recordAside(c *command) {
 	r := &s.rec
-	r.Arguments, r.QueryRaw, s.told = Arguments{}, false, false
+	r.StmtPrepareQuery, r.StmtTextLost = nil, false
+	r.Arguments, r.QueryRaw = Arguments{}, false
 	s.converted = s.converted[:0]
+	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
+		if st := s.statement(c); st != nil {
+			c.cut, c.secret = st.cut, c.secret || st.secret
+			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
+		} else {
+			r.StmtTextLost = true
+		}
+	}
 	if c.args != nil && !c.secret { // of a statement that may hold a password, the values may be one
 		s.tellArguments(c)
 	}
 	s.convertTexts(c)
-	s.told = s.told || r.QueryRaw
+	s.aside = c.args != nil || s.clientText != nil || s.serverText != nil
 }
 
 // shown returns what a record shows of a text, and whether that is less than all of it.
@@ -198,7 +199,9 @@ func (s *Session) apply(c *command) {
 		}
 	default: // changes nothing that records tell
 	}
-	s.applyTracked() // the server's own word is last
+	if s.changed.any {
+		s.applyTracked() // the server's own word is last
+	}
 }
 
 // applyText follows the statements that change the default schema and the character set, for servers that

@@ -81,11 +81,10 @@ func (f *flight) keep(c *command, text []byte, limit int) {
 	f.textBytes += len(text)
 }
 
-// pop removes the first command.
+// pop removes the first command, whose arguments have been released.
 func (f *flight) pop() {
 	c := f.first()
 	f.textBytes -= len(c.text)
-	f.release(c)
 	if cap(c.text) > keptText {
 		c.text = nil
 	}
@@ -114,9 +113,6 @@ func (f *flight) arguments(c *command) *arguments {
 
 // release takes back the memory of the arguments of c.
 func (f *flight) release(c *command) {
-	if c.args == nil {
-		return
-	}
 	f.textBytes -= c.args.size
 	if c.args.size = 0; cap(c.args.data) <= keptText && len(f.spare) < 2 {
 		f.spare = append(f.spare, c.args)

@@ -34,14 +34,14 @@ func (s *Session) argumentPiece(piece []byte) {
 	d.buf = append(d.buf, text[:max(0, min(len(text), 1+s.keepText-len(d.buf)))]...)
 }
 
-// argumentsWhole reads a payload that came in one piece. It returns the payload without what stands
-// between the command and its text.
+// argumentsWhole reads a payload that came in one piece. It returns what argumentPiece keeps of one that
+// did not: the command, and its text or the statement's id.
 func (s *Session) argumentsWhole(payload []byte) []byte {
 	text := s.reader.feed(payload[1:])
-	if s.reader.id != mysqlwire.ComQuery {
-		return payload
+	if s.reader.id == mysqlwire.ComQuery {
+		payload = payload[len(payload)-1-len(text):]
 	}
-	return payload[len(payload)-1-len(text):]
+	return payload[:min(len(payload), 1+s.keepText)]
 }
 
 // endArguments ends the reading of what c carries. It reports whether the text of c was found.
@@ -72,7 +72,9 @@ func (s *Session) executed(st *statement) {
 func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
 	switch {
 	case c.args != nil:
-		s.endArguments(c)
+		if s.endArguments(c); c.args.late && s.longDataAhead() {
+			c.args.lose() // which parameters have no bytes there is not known
+		}
 	case c.id == mysqlwire.ComStmtSendLongData:
 		param := in.Uint16("param_id")
 		if st, _ := s.sentTo(c.stmtID); st != nil && !in.Failed() {
@@ -100,6 +102,18 @@ func (s *Session) sentTo(id uint32) (st *statement, late bool) {
 	return s.lastStmt, false
 }
 
+// longDataAhead reports whether the client has sent long data for the statement that is still being
+// prepared, and no execution before the present one that used it up.
+func (s *Session) longDataAhead() bool {
+	ahead := false
+	for i := range s.flight.n - 1 {
+		c := s.flight.at(i)
+		ahead = c.id == mysqlwire.ComStmtSendLongData && c.stmtID == lastPrepared ||
+			ahead && c.id != mysqlwire.ComStmtPrepare && c.args == nil
+	}
+	return ahead
+}
+
 // readLate reads the arguments of c that could not be read when they came, because the statement was
 // still being prepared (MariaDB).
 func (s *Session) readLate(c *command) {
@@ -120,7 +134,6 @@ func (s *Session) tellArguments(c *command) {
 	if a.late {
 		s.readLate(c)
 	}
-	s.told = true
 	r.BulkRows, r.RowWidth = a.rows, a.width
 	if s.maxParams == 0 {
 		return

@@ -134,7 +134,7 @@ func (s *Session) skipPlain(p []byte) []byte {
 // or rows, and returns the rest of p and how many they were.
 func skipPackets(p []byte, limit uint64) (rest []byte, count uint64) {
 	for count < limit && len(p) > mysqlwire.HeaderLen && p[4] < mysqlwire.HeaderEOF {
-		n := int(p[0]) | int(p[1])<<8 | int(p[2])<<16
+		n := mysqlwire.PayloadLen((*[mysqlwire.HeaderLen]byte)(p))
 		if n == 0 || n == mysqlwire.MaxPayload || n > len(p)-mysqlwire.HeaderLen {
 			break
 		}

@@ -106,7 +106,7 @@ type Session struct {
 	rec         Record           // as far as it has been seen
 	values      []Value          // of rec
 	attrs       []QueryAttribute // the same
-	told        bool             // rec has arguments
+	aside       bool             // rec has, or the next one will have, what most have not: see recordAside
 	begun       bool             // its first byte has been seen, at firstByte
 	firstByte   time.Duration
 	definitions uint32  // packets of definitions still to come
@@ -194,34 +194,36 @@ func (s *Session) feedClient(p []byte) {
 			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
 			p = p[mysqlwire.HeaderLen+len(payload):]
 			keep := s.clientBegins(payload[0]) // no more than of a packet that comes in pieces
-			if d.kind == kindArguments {
-				payload = s.argumentsWhole(payload)
-			}
 			s.clientPacket(payload[:min(len(payload), keep)])
 			continue
 		}
-		if d.have == mysqlwire.HeaderLen && !d.began {
-			d.began = true
-			if d.wanted = s.clientBegins(p[0]); d.kind == kindArguments {
-				d.wanted = s.reader.prefix()
-			}
-			continue
-		}
-		var piece []byte
-		var done bool
-		p, piece, done = d.part(p)
-		if d.kind == kindArguments && len(piece) > 0 {
-			s.argumentPiece(piece)
-		}
-		if done {
-			if d.length == 0 {
-				s.clientBegins(0)
-			}
-			s.clientPacket(d.buf)
-			d.release()
-		}
+		p = s.clientPiece(p)
 	}
 	d.pos += uint64(len(p))
+}
+
+// clientPiece looks at what p has of a packet that comes in pieces, and returns the rest of p.
+func (s *Session) clientPiece(p []byte) (rest []byte) {
+	d := &s.client
+	if d.have == mysqlwire.HeaderLen && !d.began {
+		d.began = true
+		if d.wanted = s.clientBegins(p[0]); d.kind == kindArguments {
+			d.wanted = s.reader.prefix()
+		}
+		return p
+	}
+	rest, piece, done := d.part(p)
+	if d.kind == kindArguments && len(piece) > 0 {
+		s.argumentPiece(piece)
+	}
+	if done {
+		if d.length == 0 {
+			s.clientBegins(0)
+		}
+		s.clientPacket(d.buf)
+		d.release()
+	}
+	return rest
 }
 
 func (s *Session) feedServer(p []byte) {

@@ -49,7 +49,7 @@ func (d *stream) whole(p []byte) []byte {
 	if len(p) <= mysqlwire.HeaderLen || !d.idle() {
 		return nil
 	}
-	n := int(p[0]) | int(p[1])<<8 | int(p[2])<<16
+	n := mysqlwire.PayloadLen((*[mysqlwire.HeaderLen]byte)(p))
 	if n == 0 || n == mysqlwire.MaxPayload || n > len(p)-mysqlwire.HeaderLen {
 		return nil
 	}

@@ -7,7 +7,7 @@ import "github.com/l4mysql/l4mysql/mysqlwire"
 func (s *Session) setCharset(name string) {
 	s.rec.CharacterSet = name
 	s.clientText = charsetNamed(name)
-	s.serverText = s.clientText
+	s.serverText, s.aside = s.clientText, true
 }
 
 // resetCharset does what COM_RESET_CONNECTION does to the character sets: MariaDB returns to those of the
@@ -27,7 +27,7 @@ func (s *Session) applyCharsets(c charsetChange) {
 		s.serverText = server
 	}
 	if c.hasServer {
-		s.serverText = charsetNamed(c.server)
+		s.serverText, s.aside = charsetNamed(c.server), true
 	}
 }
 

@@ -1,5 +1,7 @@
 package mysqlwire
 
+import "encoding/binary"
+
 // HeaderLen is the length in bytes of the header of every packet: three bytes of payload length, least
 // significant first, and one sequence id (Protocol::Packet).
 const HeaderLen = 4
@@ -10,7 +12,7 @@ const MaxPayload = 1<<24 - 1
 
 // PayloadLen returns the payload length in bytes that the header h announces.
 func PayloadLen(h *[HeaderLen]byte) int {
-	return int(h[0]) | int(h[1])<<8 | int(h[2])<<16
+	return int(binary.LittleEndian.Uint32(h[:]) & MaxPayload) // one load: the loop over rows waits for it
 }
 
 // AppendHeader appends the header of a packet with n bytes of payload and sequence id seq to b.
