@@ -36,6 +36,13 @@ func IsTLSRequest(payload []byte) bool {
 
 // ParseLogin decodes the payload of a login.
 func ParseLogin(payload []byte) (Login, error) {
+	l, _, err := ParseLoginWithAuth(payload)
+	return l, err
+}
+
+// ParseLoginWithAuth is [ParseLogin] for who hands the login on: auth is the client's authentication data
+// (auth_response), a secret that must be neither logged nor kept. It is empty where the client sent none.
+func ParseLoginWithAuth(payload []byte) (l Login, auth []byte, err error) {
 	c := NewCursor(payload)
 	low := Capability(c.Uint16("client_flag"))
 	if !low.Has(Protocol41) && !c.Failed() {
@@ -44,9 +51,9 @@ func ParseLogin(payload []byte) (Login, error) {
 	return parseLogin41(low, c)
 }
 
-func parseLogin41(low Capability, c Cursor) (Login, error) {
+func parseLogin41(low Capability, c Cursor) (l Login, auth []byte, err error) {
 	const message = "HandshakeResponse41"
-	l := Login{Capabilities: low | Capability(c.Uint16("client_flag"))<<16}
+	l.Capabilities = low | Capability(c.Uint16("client_flag"))<<16
 	l.MaxPacket = c.Uint32("max_packet_size")
 	l.Collation = c.Uint8("character_set")
 	c.Skip(19, "filler")
@@ -59,11 +66,11 @@ func parseLogin41(low Capability, c Cursor) (Login, error) {
 	l.User = c.NulString("username")
 	switch {
 	case l.Capabilities.Has(PluginAuthLenEnc):
-		c.Skip(c.LenEnc("auth_response_length"), "auth_response")
+		auth = c.String(c.LenEnc("auth_response_length"), "auth_response")
 	case l.Capabilities.Has(SecureConnection):
-		c.Skip(uint64(c.Uint8("auth_response_length")), "auth_response")
+		auth = c.String(uint64(c.Uint8("auth_response_length")), "auth_response")
 	default:
-		c.NulString("auth_response")
+		auth = c.NulString("auth_response")
 	}
 	// What follows is left out by some clients that have announced it: the end of the payload ends the login.
 	if l.Capabilities.Has(ConnectWithDB) && c.Len() > 0 {
@@ -75,18 +82,20 @@ func parseLogin41(low Capability, c Cursor) (Login, error) {
 	if l.Capabilities.Has(ConnectAttrs) && c.Len() > 0 {
 		l.Attributes = readAttributes(&c)
 	}
-	return l, c.Err(message)
+	return l, auth, c.Err(message)
 }
 
-func parseLogin320(low Capability, c Cursor) (Login, error) {
-	l := Login{Capabilities: low}
+func parseLogin320(low Capability, c Cursor) (l Login, auth []byte, err error) {
+	l.Capabilities = low
 	l.MaxPacket = c.Uint24("max_packet_size")
 	l.User = c.NulString("username")
 	if l.Capabilities.Has(ConnectWithDB) {
-		c.NulString("auth_response")
+		auth = c.NulString("auth_response")
 		l.Database = nonEmpty(c.NulString("database"))
+	} else {
+		auth = c.Rest("auth_response")
 	}
-	return l, c.Err("HandshakeResponse320")
+	return l, auth, c.Err("HandshakeResponse320")
 }
 
 // A ChangeUser is the argument of COM_CHANGE_USER: another login on the same connection. The
