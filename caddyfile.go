@@ -86,22 +86,37 @@ func (m *MatchProxyHeader) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
 //
 //	mysql_log {
-//		max_query <size>
-//		commands  <name>...
-//		events    <name>...
-//		log_name  <name>
-//		queue     <records>
-//		overflow  drop|block
+//		max_query         <size>
+//		max_params        <number>
+//		max_param         <size>
+//		statements_memory <size>
+//		session_variables
+//		commands          <name>...
+//		events            <name>...
+//		log_name          <name>
+//		queue             <records>
+//		overflow          drop|block
 //	}
 //	mysql_log
 //
-// `commands` and `events` may be repeated. `max_query` is in bytes, or with a unit: 16KiB.
+// `commands` and `events` may be repeated. Sizes are in bytes, or have a unit: 16KiB.
+// `max_params 0` records no parameters; what is 0 otherwise has its default.
 func (h *MySQLLog) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	b := newBlock(d)
 	for b.next() {
 		switch b.option {
 		case "max_query":
 			h.MaxQuery = b.once().size()
+		case "max_params":
+			if h.MaxParams = b.once().integer(); h.MaxParams == 0 {
+				h.MaxParams = -1 // in JSON, 0 is the default
+			}
+		case "max_param":
+			h.MaxParam = b.once().size()
+		case "statements_memory":
+			h.StatementsMemory = b.once().size()
+		case "session_variables":
+			h.SessionVariables = b.once().flag()
 		case "commands":
 			h.Commands = append(h.Commands, b.args()...)
 		case "events":

@@ -11,25 +11,25 @@ import (
 // A conversation is what all records of one connection have in common: who talks, and since when. Its
 // addresses may be asked from any goroutine, because the queue's asks when the connection has gone on.
 type conversation struct {
-	id     xid.ID
-	start  time.Time
-	client net.Addr // the socket's peer: the load balancer, where there is one
-	listen net.Addr // the address that the connection was accepted on
-	header *headerState
-	stock  net.Conn // of caddy-l4's own `proxy_protocol` handler, whose addresses are the header's
+	id        string // an xid, as text like the addresses: every record has them
+	start     time.Time
+	client    string // the socket's peer: the load balancer, where there is one
+	listen    string // the address that the connection was accepted on
+	header    *headerState
+	variables bool     // records have the system variables that the server tells of
+	stock     net.Conn // of caddy-l4's own `proxy_protocol` handler, whose addresses are the header's
 }
 
 func newConversation(cx *layer4.Connection) *conversation {
-	c := &conversation{id: xid.New(), start: time.Now(), header: headerStateOf(cx)}
-	c.client, c.listen = socketAddrs(cx)
+	client, listen := socketAddrs(cx)
+	c := &conversation{
+		id: xid.New().String(), start: time.Now(), client: addrText(client), listen: addrText(listen), header: headerStateOf(cx),
+	}
 	if c.header == nil {
 		c.stock, _ = cx.GetVar(proxyProtocolVar).(net.Conn)
 	}
 	return c
 }
-
-func (c *conversation) clientAddr() string { return addrText(c.client) }
-func (c *conversation) listenAddr() string { return addrText(c.listen) }
 
 // headerAddrs returns the addresses in the connection's PROXY header, empty as long as there is none, or
 // if it has none.

@@ -1,6 +1,9 @@
 package l4mysql
 
 import (
+	"encoding/base64"
+	"unicode/utf8"
+
 	"go.uber.org/zap/zapcore"
 
 	"github.com/l4mysql/l4mysql/mysqldump"
@@ -19,14 +22,18 @@ const (
 // as they are, in base64.
 func (e *entry) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	if e.Event == mysqldump.EventCommand {
-		e.addCommand(enc)
+		if err := e.addCommand(enc); err != nil {
+			return err
+		}
 	} else {
 		enc.AddString("event", e.Event.String())
 	}
 	e.addConnection(enc)
-	if e.Event == mysqldump.EventCommand {
-		e.addResult(enc)
-	} else if err := e.addEvent(enc); err != nil {
+	rest := e.addResult
+	if e.Event != mysqldump.EventCommand {
+		rest = e.addEvent
+	}
+	if err := rest(enc); err != nil {
 		return err
 	}
 	e.addOutcome(enc)
@@ -36,25 +43,38 @@ func (e *entry) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	return nil
 }
 
-func (e *entry) addCommand(enc zapcore.ObjectEncoder) {
+func (e *entry) addCommand(enc zapcore.ObjectEncoder) error {
 	enc.AddString("command", e.CommandName())
 	if e.Query != nil {
-		enc.AddString("query", string(e.Query))
+		e.addText(enc, "query", e.Query)
 		enc.AddUint64("query_length", e.QueryLength)
 		if e.Command == mysqlwire.ComStmtPrepare {
-			enc.AddString("stmt_prepare_query", string(e.Query))
+			e.addText(enc, "stmt_prepare_query", e.Query)
 		}
 	}
 	if e.HasStmt {
 		enc.AddUint32("stmt_id", e.StmtID)
 	}
 	if e.StmtPrepareQuery != nil {
-		enc.AddString("stmt_prepare_query", string(e.StmtPrepareQuery))
+		e.addText(enc, "stmt_prepare_query", e.StmtPrepareQuery)
 	}
 	addTrue(enc, "query_truncated", e.QueryTruncated)
 	addTrue(enc, "stmt_text_lost", e.StmtTextLost)
 	enc.AddUint8("seq_num", e.PacketSeq)
 	enc.AddUint8("command_id", uint8(e.Command))
+	return e.addArguments(enc)
+}
+
+// addText adds a text and, if it is no UTF-8, which JSON cannot hold, its bytes besides.
+func (e *entry) addText(enc zapcore.ObjectEncoder, key string, raw []byte) {
+	text := raw
+	if e.QueryTruncated && !e.QueryRaw {
+		text = text[:len(text)-incomplete(text)]
+	}
+	enc.AddString(key, string(text))
+	if e.QueryRaw || !utf8.Valid(text) {
+		enc.AddString(key+"_base64", base64.StdEncoding.EncodeToString(raw))
+	}
 }
 
 func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
@@ -64,28 +84,33 @@ func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
 		direction = fromServer
 	default: // commands, and what the client or this side of the connection does
 	}
-	client := e.peer.clientAddr()
-	origin := client
-	enc.AddString("conn_id", e.peer.id.String())
+	origin := e.peer.client
+	enc.AddString("conn_id", e.peer.id)
 	enc.AddUint64("conn_seq_num", e.Seq)
 	enc.AddString("direction", direction)
-	enc.AddString("client_addr", client)
-	enc.AddString("proxy_listen_addr", e.peer.listenAddr())
+	enc.AddString("client_addr", e.peer.client)
+	enc.AddString("proxy_listen_addr", e.peer.listen)
 	if source, destination := e.peer.headerAddrs(); source != "" {
 		enc.AddString("proxy_protocol_src_addr", source)
 		enc.AddString("proxy_protocol_dst_addr", destination)
 		origin = source
 	}
 	enc.AddString("origin_addr", origin)
-	enc.AddString("username", e.Username)
+	if !e.Midstream || e.Username != "" {
+		enc.AddString("username", e.Username)
+	}
 	if e.Database != "" {
 		enc.AddString("database", e.Database)
 	}
 	enc.AddString("character_set", e.CharacterSet)
-	enc.AddUint32("thread_id", e.ThreadID)
+	if e.Midstream {
+		enc.AddBool("midstream", true)
+	} else {
+		enc.AddUint32("thread_id", e.ThreadID)
+	}
 }
 
-func (e *entry) addResult(enc zapcore.ObjectEncoder) {
+func (e *entry) addResult(enc zapcore.ObjectEncoder) error {
 	if e.BytesOut > 0 || e.Incomplete != "" {
 		enc.AddInt64("duration_us", e.Duration.Microseconds())
 	}
@@ -111,6 +136,15 @@ func (e *entry) addResult(enc zapcore.ObjectEncoder) {
 	if len(e.Info) > 0 {
 		enc.AddString("info", string(e.Info))
 	}
+	if err := e.addChanges(enc); err != nil {
+		return err
+	}
+	if e.InfileBytes > 0 {
+		enc.AddUint64("infile_bytes", e.InfileBytes)
+	}
+	if e.ProgressReports > 0 {
+		enc.AddUint32("progress_reports", e.ProgressReports)
+	}
 	enc.AddUint64("bytes_in", e.BytesIn)
 	enc.AddUint64("bytes_out", e.BytesOut)
 	if e.Pipelined > 0 {
@@ -119,6 +153,7 @@ func (e *entry) addResult(enc zapcore.ObjectEncoder) {
 	if e.Incomplete != "" {
 		enc.AddString("incomplete", e.Incomplete)
 	}
+	return nil
 }
 
 // addOutcome adds what an OK, EOF or ERR packet says, also of an event.
@@ -151,6 +186,9 @@ func (e *entry) addEvent(enc zapcore.ObjectEncoder) error {
 	}
 	if e.AuthPlugin != "" {
 		enc.AddString("auth_plugin", e.AuthPlugin)
+	}
+	if e.Compression != "" {
+		enc.AddString("compression", e.Compression)
 	}
 	if e.Event == mysqldump.EventClose {
 		enc.AddInt64("duration_us", e.At.Microseconds())

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/xid"
-
 	"github.com/l4mysql/l4mysql/mysqldump"
 	"github.com/l4mysql/l4mysql/mysqlwire"
 	"github.com/l4mysql/l4mysql/proxyheader"
@@ -28,14 +26,12 @@ var (
 		`","proxy_protocol_dst_addr":"`+targetAddr+`",`, clientAddr) + who
 )
 
-// testPeer is the peer of a record, with a PROXY header or without.
+// testPeer is the peer of a record, with a PROXY header or without. It wants every key.
 func testPeer(t testing.TB, header string) *conversation {
 	t.Helper()
-	id, err := xid.FromString(testID)
-	if err != nil {
-		t.Fatal(err)
+	c := &conversation{
+		id: testID, start: time.Unix(1_795_167_202, 0), client: addrText(balancer), listen: addrText(listener), header: new(headerState), variables: true,
 	}
-	c := &conversation{id: id, start: time.Unix(1_795_167_202, 0), client: balancer, listen: listener, header: new(headerState)}
 	if header != "" {
 		h, _, err := proxyheader.Parse([]byte(header))
 		if err != nil {
@@ -141,10 +137,11 @@ func fieldsCases() []fieldsCase {
 			"connect", "",
 			mysqldump.Record{
 				Event: mysqldump.EventConnect, ServerVersion: "8.4.3", AuthPlugin: "caching_sha2_password",
-				Attributes: mysqlwire.Attributes("\x04_pid\x044711\x03a\xffb\x01\xfe"), Answer: mysqldump.Answer{HasStatus: true, Status: mysqlwire.StatusAutocommit},
+				Compression: "zstd", Attributes: mysqlwire.Attributes("\x04_pid\x044711\x03a\xffb\x01\xfe"),
+				Answer: mysqldump.Answer{HasStatus: true, Status: mysqlwire.StatusAutocommit},
 			},
 			2,
-			`{"event":"connect",` + told + `,"server_version":"8.4.3","auth_plugin":"caching_sha2_password",` +
+			`{"event":"connect",` + told + `,"server_version":"8.4.3","auth_plugin":"caching_sha2_password","compression":"zstd",` +
 				`"connect_attrs":{"_pid":"4711","61ff62":"\ufffd"},"warnings":0,"in_transaction":false,"autocommit":true,"dropped":2}`,
 		},
 		{
@@ -193,14 +190,26 @@ func fieldsCases() []fieldsCase {
 			`{"event":"close",` + asked + `,"duration_us":1500,"bytes_in":100,"bytes_out":200,"commands":3}`,
 		},
 	}
+	list = append(list, argumentsCases()...)
 	for i := range list {
 		list[i].record.Seq, list[i].record.Who = 41, someone
 	}
 	return append(list, fieldsCase{
-		"nobody", "",
-		mysqldump.Record{Event: mysqldump.EventClose},
-		0,
-		`{"event":"close","conn_id":"` + testID + `","conn_seq_num":0,"direction":"->","client_addr":"192.0.2.10:5510",` +
+		name:   "joined in the middle",
+		record: mysqldump.Record{Command: mysqlwire.ComPing, Who: mysqldump.Who{Midstream: true}},
+		want: `{"command":"COM_PING","seq_num":0,"command_id":14,"conn_id":"` + testID + `","conn_seq_num":0,"direction":"->",` +
+			`"client_addr":"192.0.2.10:5510","proxy_listen_addr":"192.0.2.20:3306","origin_addr":"192.0.2.10:5510","character_set":"",` +
+			`"midstream":true,"bytes_in":0,"bytes_out":0}`,
+	}, fieldsCase{
+		name:   "joined in the middle, and told who it is",
+		record: mysqldump.Record{Event: mysqldump.EventClose, Who: mysqldump.Who{Username: "app", ThreadID: 7, Midstream: true}},
+		want: `{"event":"close","conn_id":"` + testID + `","conn_seq_num":0,"direction":"->","client_addr":"192.0.2.10:5510",` +
+			`"proxy_listen_addr":"192.0.2.20:3306","origin_addr":"192.0.2.10:5510","username":"app","character_set":"","midstream":true,` +
+			`"duration_us":0,"bytes_in":0,"bytes_out":0,"commands":0}`,
+	}, fieldsCase{
+		name:   "nobody",
+		record: mysqldump.Record{Event: mysqldump.EventClose},
+		want: `{"event":"close","conn_id":"` + testID + `","conn_seq_num":0,"direction":"->","client_addr":"192.0.2.10:5510",` +
 			`"proxy_listen_addr":"192.0.2.20:3306","origin_addr":"192.0.2.10:5510","username":"","character_set":"","thread_id":0,` +
 			`"duration_us":0,"bytes_in":0,"bytes_out":0,"commands":0}`,
 	})

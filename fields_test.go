@@ -22,6 +22,12 @@ func (c *fieldsCase) encode(t testing.TB, encoder zapcore.Encoder) string {
 	t.Helper()
 	e := newEntry(&c.record, testPeer(t, c.header))
 	e.dropped = c.dropped
+	return encodeRecord(t, encoder, e)
+}
+
+// encodeRecord returns the line of a record.
+func encodeRecord(t testing.TB, encoder zapcore.Encoder, e *entry) string {
+	t.Helper()
 	b, err := encoder.EncodeEntry(zapcore.Entry{}, []zapcore.Field{zap.Inline(e)})
 	if err != nil {
 		t.Fatal(err)
@@ -81,23 +87,59 @@ func TestFields(t *testing.T) {
 
 // TestFieldsKeys: the records of TestFields have every key that the source has.
 func TestFieldsKeys(t *testing.T) {
-	source, err := os.ReadFile("fields.go")
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := map[string]bool{}
-	for _, match := range regexp.MustCompile(`\((?:enc, )?"([a-z_]+)", `).FindAllSubmatch(source, -1) {
-		want[string(match[1])] = true
+	for _, file := range []string{"fields.go", "values.go", "changes.go"} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`(addText)?\((?:enc, )?"([a-z0-9_]+)", `).FindAllSubmatch(source, -1) {
+			want[string(match[2])] = true
+			if len(match[1]) > 0 {
+				want[string(match[2])+"_base64"] = true
+			}
+		}
 	}
 	got := map[string]bool{}
 	for _, tt := range fieldsCases() {
-		for _, key := range keysOf(t, tt.encode(t, bare())) {
+		line := tt.encode(t, bare())
+		for _, key := range keysOf(t, line) {
 			got[key] = true
 		}
+		for _, parameter := range parametersOf(t, line) {
+			if parameter[0] == '{' {
+				for _, key := range keysOf(t, string(parameter)) {
+					got[key] = true
+				}
+			}
+		}
 	}
-	if len(want) < 40 || !maps.Equal(got, want) {
+	if len(want) < 60 || !maps.Equal(got, want) {
 		t.Errorf("got keys %q, the source has %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
+}
+
+// parametersOf returns the parameters in a line, as JSON, those of rows one after the other.
+func parametersOf(t testing.TB, line string) (list []json.RawMessage) {
+	t.Helper()
+	var all []json.RawMessage
+	if text := values(t, line)["stmt_execute_values"]; text != nil {
+		if err := json.Unmarshal(text, &all); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+	}
+	for _, v := range all {
+		if v[0] != '[' {
+			list = append(list, v)
+			continue
+		}
+		var row []json.RawMessage
+		if err := json.Unmarshal(v, &row); err != nil {
+			t.Fatalf("%v: %s", err, v)
+		}
+		list = append(list, row...)
+	}
+	return list
 }
 
 // TestFieldsDocumented: docs/records.md has a row for every key, and for no other.
@@ -107,7 +149,7 @@ func TestFieldsDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]bool{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|[^|]+\\|[^|]+\\|[^|]+\\|$").FindAllSubmatch(page, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9_]+)` \\|[^|]+\\|[^|]+\\|[^|]+\\|$").FindAllSubmatch(page, -1) {
 		got[string(row[1])] = true
 	}
 	want := map[string]bool{"ts": true, "level": true, "logger": true, "msg": true}
@@ -135,7 +177,7 @@ func TestFieldsAddresses(t *testing.T) {
 		{&net.UnixAddr{Net: "unix", Name: "\x1b[2J"}, "1b5b324a"},
 		{nil, ""},
 	} {
-		peer := &conversation{client: tt.addr, listen: tt.addr}
+		peer := &conversation{client: addrText(tt.addr), listen: addrText(tt.addr)}
 		b, err := bare().EncodeEntry(zapcore.Entry{}, []zapcore.Field{zap.Inline(newEntry(&r, peer))})
 		if err != nil {
 			t.Fatal(err)
@@ -163,9 +205,19 @@ func TestFieldsText(t *testing.T) {
 		"\u2028\\":            "\u2028\\",
 	} {
 		text := []byte(in)
+		value := mysqldump.Value{Kind: mysqldump.ValueText, Data: text}
+		name := append([]byte{byte(len(text))}, text...)
+		tracked := func(kind byte, data ...byte) []byte { return append([]byte{kind, byte(len(data))}, data...) }
 		r := mysqldump.Record{
 			Command: mysqlwire.ComQuery, Query: text, StmtPrepareQuery: text,
-			Answer: mysqldump.Answer{Info: text, ErrorCode: 1, ErrorMessage: text, SQLState: text},
+			Arguments: mysqldump.Arguments{
+				Values: []mysqldump.Value{value}, QueryAttributes: []mysqldump.QueryAttribute{{Name: text, Value: value}},
+			},
+			Answer: mysqldump.Answer{
+				Info: text, ErrorCode: 1, ErrorMessage: text, SQLState: text,
+				Changes: slices.Concat(tracked(1, name...), tracked(3, append([]byte{0}, name...)...), tracked(5, name...),
+					tracked(0, append(slices.Clone(name), name...)...)),
+			},
 		}
 		got := (&fieldsCase{record: r}).encode(t, bare())
 		if strings.Count(got, "\n") > 0 {
@@ -175,10 +227,15 @@ func TestFieldsText(t *testing.T) {
 		if err := json.Unmarshal([]byte(got), &line); err != nil {
 			t.Fatalf("%v: %s", err, got)
 		}
-		for _, key := range []string{"query", "stmt_prepare_query", "info", "error_message", "sqlstate"} {
+		for _, key := range []string{
+			"query", "stmt_prepare_query", "info", "error_message", "sqlstate", "schema_change", "gtid", "trx_state",
+		} {
 			if line[key] != want {
 				t.Errorf("%s: got %q, want %q", key, line[key], want)
 			}
+		}
+		if got := line["session_variables"].(map[string]any)[want]; got != want {
+			t.Errorf("session_variables: got %q, want %q", got, want)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 //
 // It is an intermediary handler: put it right before the handler that answers the client, usually `proxy`,
 // and behind `proxy_header` where a load balancer sends PROXY headers. What it cannot follow (TLS that the
-// server ends, compression, or what is not MySQL at all) is passed on like anything else; only the log
+// server ends, or what is not MySQL at all) is passed on like anything else; only the log
 // stops, and says so.
 //
 // Records are written at INFO by the logger `layer4.handlers.mysql_log.record`, so that a log that includes
@@ -29,6 +29,22 @@ type MySQLLog struct {
 	// MaxQuery is how many bytes of each statement to record. Of longer ones the record has the beginning
 	// and the full length. Default: 4096, also for zero.
 	MaxQuery int `json:"max_query,omitempty"`
+
+	// MaxParams is how many parameters of a prepared statement, and how many query attributes, to record.
+	// -1 records none. Default: 64, also for zero.
+	MaxParams int `json:"max_params,omitempty"`
+
+	// MaxParam is how many bytes of each of them to record. Default: 1024, also for zero.
+	MaxParam int `json:"max_param,omitempty"`
+
+	// StatementsMemory is how many bytes the texts of a connection's prepared statements may take, with
+	// what belongs to them. Executions of those that had to be forgotten have no text. Default: 262144,
+	// also for zero.
+	StatementsMemory int `json:"statements_memory,omitempty"`
+
+	// SessionVariables adds to a record the system variables that the statement has set, as far as the
+	// server tells the client of them (its session_track_system_variables). Default: false.
+	SessionVariables bool `json:"session_variables,omitempty"`
 
 	// Commands are the commands that make records, by the manual's names in lower case (`com_query`), or
 	// `all`. Default: all but com_ping, com_statistics, com_quit, com_stmt_close and com_stmt_reset.
@@ -76,6 +92,15 @@ func (h *MySQLLog) Provision(ctx caddy.Context) error {
 	if h.MaxQuery == 0 {
 		h.MaxQuery = mysqldump.DefaultMaxQuery
 	}
+	if h.MaxParams == 0 {
+		h.MaxParams = mysqldump.DefaultMaxParams
+	}
+	if h.MaxParam == 0 {
+		h.MaxParam = mysqldump.DefaultMaxParam
+	}
+	if h.StatementsMemory == 0 {
+		h.StatementsMemory = mysqldump.DefaultStatementsMemory
+	}
 	if h.Queue == 0 {
 		h.Queue = defaultQueue
 	}
@@ -83,7 +108,8 @@ func (h *MySQLLog) Provision(ctx caddy.Context) error {
 		h.Overflow = overflowDrop
 	}
 	h.options = mysqldump.Options{
-		MaxQuery: h.MaxQuery, Commands: mysqldump.DefaultCommands(), Events: mysqldump.DefaultEvents,
+		MaxQuery: h.MaxQuery, MaxParams: h.MaxParams, MaxParam: h.MaxParam, StatementsMemory: h.StatementsMemory,
+		Commands: mysqldump.DefaultCommands(), Events: mysqldump.DefaultEvents,
 	}
 	if err := h.chooseCommands(); err != nil {
 		return err
@@ -136,6 +162,12 @@ func (h *MySQLLog) Validate() error {
 	switch {
 	case h.MaxQuery < 0:
 		return fmt.Errorf("max_query: must not be negative, got %d", h.MaxQuery)
+	case h.MaxParams < -1:
+		return fmt.Errorf("max_params: must be a number of parameters, or -1 for none, got %d", h.MaxParams)
+	case h.MaxParam < 0:
+		return fmt.Errorf("max_param: must not be negative, got %d", h.MaxParam)
+	case h.StatementsMemory < 0:
+		return fmt.Errorf("statements_memory: must not be negative, got %d", h.StatementsMemory)
 	case strings.ContainsAny(h.LogName, " \t\r\n"):
 		return fmt.Errorf("log_name: must not contain spaces, got '%s'", h.LogName)
 	case h.Queue < 0:

@@ -18,13 +18,20 @@ func TestMySQLLogDefaults(t *testing.T) {
 	if err := h.Provision(newContext(t)); err != nil {
 		t.Fatal(err)
 	}
+	if h.MaxParams != 64 || h.options.MaxParams != 64 || h.MaxParam != 1024 || h.options.MaxParam != 1024 ||
+		h.StatementsMemory != 256<<10 || h.options.StatementsMemory != 256<<10 || h.SessionVariables {
+		t.Errorf("got %+v", h)
+	}
 	if h.MaxQuery != 4096 || h.options.MaxQuery != 4096 || h.Queue != 8192 || h.queue.limit != 8192 ||
 		h.Overflow != "drop" || h.queue.block || h.LogName != "" || h.Commands != nil || h.Events != nil {
 		t.Errorf("got %+v", h)
 	}
-	h = &MySQLLog{MaxQuery: 1, Queue: 2, Overflow: "block", LogName: "a"}
+	h = &MySQLLog{MaxQuery: 1, MaxParams: -1, MaxParam: 4, StatementsMemory: 5, Queue: 2, Overflow: "block", LogName: "a"}
 	if err := h.Provision(newContext(t)); err != nil {
 		t.Fatal(err)
+	}
+	if o := h.options; o.MaxParams != -1 || o.MaxParam != 4 || o.StatementsMemory != 5 {
+		t.Errorf("got %+v", h)
 	}
 	if h.options.MaxQuery != 1 || h.queue.limit != 2 || !h.queue.block || h.LogName != "a" {
 		t.Errorf("got %+v", h)
@@ -109,6 +116,9 @@ func TestMySQLLogErrors(t *testing.T) {
 		in            *MySQLLog
 	}{
 		{"max_query", "max_query: must not be negative, got -1", &MySQLLog{MaxQuery: -1}},
+		{"max_params", "max_params: must be a number of parameters, or -1 for none, got -2", &MySQLLog{MaxParams: -2}},
+		{"max_param", "max_param: must not be negative, got -1", &MySQLLog{MaxParam: -1}},
+		{"statements_memory", "statements_memory: must not be negative, got -4096", &MySQLLog{StatementsMemory: -4096}},
 		{"queue", "queue: must not be negative, got -8192", &MySQLLog{Queue: -8192}},
 		{"overflow", "overflow: 'wait' is neither drop nor block", &MySQLLog{Overflow: "wait"}},
 		{"overflow in capitals", "overflow: 'Drop' is neither drop nor block", &MySQLLog{Overflow: "Drop"}},

@@ -42,6 +42,15 @@ func mysqlRows(values ...string) string {
 	return answer + packet(byte(3+len(values)), "\xfe", "\x00\x00", "\x02\x00", "\x00\x00")
 }
 
+// mysqlPrepared answers COM_STMT_PREPARE of a statement that brings no rows.
+func mysqlPrepared(id, params byte) string {
+	answer := packet(1, "\x00", string([]byte{id}), "\x00\x00\x00", "\x00\x00", string([]byte{params}), "\x00\x00", "\x00\x00")
+	for i := range params {
+		answer += packet(2+i, "\x03def", "\x00\x00\x00", "\x01?", "\x00", "\x0c", "\x3f\x00", "\x00\x00\x00\x00", "\xfd", "\x80\x00", "\x00", "\x00\x00")
+	}
+	return answer
+}
+
 func mysqlERR(code uint16, text string) string {
 	return packet(1, "\xff", string([]byte{byte(code), byte(code >> 8)}), "#42000", text)
 }

@@ -56,7 +56,7 @@ func (q *queue) offer(e *entry) {
 		q.room.Wait()
 	}
 	q.waiting = append(q.waiting, e)
-	q.bytes += cap(e.text)
+	q.bytes += e.size()
 	switch {
 	case !q.running:
 		q.running = true
@@ -109,7 +109,7 @@ func (q *queue) writeAll(batch []*entry) {
 		q.write(e)
 		q.mu.Lock()
 		q.writing--
-		q.bytes -= cap(e.text)
+		q.bytes -= e.size()
 		q.room.Signal()
 		q.mu.Unlock()
 		e.free()

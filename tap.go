@@ -38,6 +38,7 @@ type tap struct {
 // own buffer and do not come by again.
 func newTap(cx *layer4.Connection, h *MySQLLog) {
 	t := &tap{Conn: cx.Conn, handler: h, peer: newConversation(cx)}
+	t.peer.variables = h.SessionVariables
 	t.session = mysqldump.NewSession(&h.options, t.record)
 	t.show(mysqldump.Client, cx.MatchingBytes())
 	cx.Conn = t
@@ -110,7 +111,7 @@ func (t *tap) rescue() {
 	if r := recover(); r != nil {
 		t.session = nil
 		t.handler.logger.Error("stopped decoding: internal error",
-			zap.String("remote", t.peer.clientAddr()), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+			zap.String("remote", t.peer.client), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 	}
 }
 
@@ -151,7 +152,7 @@ func (t *tap) warn() {
 	t.warned = true
 	reason, message := t.session.Opaque()
 	fields := []zap.Field{
-		zap.String("remote", t.peer.clientAddr()), zap.String("reason", reason), zap.String("message", message),
+		zap.String("remote", t.peer.client), zap.String("reason", reason), zap.String("message", message),
 	}
 	if reason == mysqldump.ReasonTLS {
 		t.handler.warnTLS.Do(func() { t.handler.logger.Warn("statements are not recorded; said once", fields...) })

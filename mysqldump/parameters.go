@@ -49,13 +49,17 @@ func (s *Session) endArguments(c *command) bool {
 	a, st := c.args, s.reader.stmt
 	found := s.reader.end()
 	if st != nil {
-		c.secret = st.secret // it may be forgotten before the answer
+		c.secret = st.hides() // it may be forgotten before the answer
 		s.executed(st)
 	}
 	a.size = len(a.data) + argumentSize*(len(a.params)+len(a.attrs))
 	s.flight.textBytes += a.size
 	return found
 }
+
+// hides reports whether a value of s may be a password: of a text that was cut only the words that begin it tell
+// that none is.
+func (s *statement) hides() bool { return s.secret || s.cut && !s.plain }
 
 // executed does to st what the end of COM_STMT_EXECUTE does: the long data has been used.
 func (s *Session) executed(st *statement) {
@@ -76,9 +80,12 @@ func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
 			c.args.lose() // which parameters have no bytes there is not known
 		}
 	case c.id == mysqlwire.ComStmtSendLongData:
-		param := in.Uint16("param_id")
+		param, limit := int(in.Uint16("param_id")), s.maxParam
+		if param >= s.maxParams {
+			limit = 0 // that it has come must be known, to find what follows it
+		}
 		if st, _ := s.sentTo(c.stmtID); st != nil && !in.Failed() {
-			st.addLong(int(param), in.Rest("data"), s.client.length-longDataHeader, s.maxParam)
+			st.addLong(param, in.Rest("data"), s.client.length-longDataHeader, limit)
 			s.stmts.weigh(st)
 		}
 	case c.id == mysqlwire.ComStmtReset:
@@ -131,6 +138,9 @@ func (s *Session) readLate(c *command) {
 // tellArguments adds the arguments of c to its record.
 func (s *Session) tellArguments(c *command) {
 	a, r := c.args, &s.rec
+	if st := s.statement(c); c.id != mysqlwire.ComQuery && st != nil && st.hides() {
+		return
+	}
 	if a.late {
 		s.readLate(c)
 	}
