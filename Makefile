@@ -1,6 +1,6 @@
 # Every target works in a fresh clone that has Go, git and make.
 
-.PHONY: build test lint fuzz bench ci
+.PHONY: build test test-mysql lint fuzz bench ci
 
 build: ## Caddy with caddy-l4 and this plugin, as ./caddy
 	go build -o caddy ./cmd/caddy
@@ -8,6 +8,10 @@ build: ## Caddy with caddy-l4 and this plugin, as ./caddy
 test: ## installs the servers that are missing (apt), then runs every test of every module with -race
 	.ci/servers
 	L4MYSQL_REQUIRE_SERVERS=1 .ci/test
+
+test-mysql: ## the compatibility matrix, with a real MySQL 9, too; needs root; writes docs/compat.md
+	.ci/servers
+	.ci/mysql9
 
 lint: ## the checks of .ci/run that only read
 	.ci/run lint
