@@ -109,7 +109,9 @@ func (t *tap) show(side mysqldump.Side, p []byte) {
 // recover, and one connection must not end all others.
 func (t *tap) rescue() {
 	if r := recover(); r != nil {
+		failed := t.session
 		t.session = nil
+		defer failed.Discard()
 		t.handler.logger.Error("stopped decoding: internal error",
 			zap.String("remote", t.peer.client), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 	}

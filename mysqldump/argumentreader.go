@@ -58,6 +58,7 @@ type argumentReader struct {
 	pieces
 	maxParams, maxParam int // see Options
 	caps                mysqlwire.Capability
+	mysql               bool                                       // the server is MySQL, not MariaDB
 	find                func(id uint32) (st *statement, late bool) // late: it is being prepared
 
 	state    argState
@@ -111,12 +112,14 @@ func (r *argumentReader) feed(p []byte) (text []byte) {
 			break
 		}
 	}
+	rest := r.p
+	r.p = nil // it is the caller's
 	switch r.state {
 	case argText:
-		r.consumed += uint64(len(p) - len(r.p))
-		return r.p
+		r.consumed += uint64(len(p) - len(rest))
+		return rest
 	case argLate:
-		r.args.keep(r.p[:min(len(r.p), maxLate-len(r.args.data))])
+		r.args.keep(rest[:max(0, min(len(rest), min(maxLate, r.room)-len(r.args.data)))])
 	default:
 		r.consumed += uint64(len(p))
 	}
@@ -127,8 +130,8 @@ func (r *argumentReader) feed(p []byte) (text []byte) {
 // found.
 func (r *argumentReader) end() (found bool) {
 	switch {
-	case r.state < argIndicator:
-		r.lose()
+	case r.state < argIndicator, r.state < argText && r.id == mysqlwire.ComQuery:
+		r.lose() // what looks like the value of an attribute may be the text
 	case r.state < argText && (r.state != argIndicator || r.i > 0):
 		r.args.cut = true
 		r.ended()

@@ -10,7 +10,6 @@ type arguments struct {
 	width  int    // parameters that are kept of each of these rows
 	cut    bool   // values are left out
 	lost   bool   // all of them, because they could not be read
-	size   int    // bytes that the flight has counted
 	late   bool   // data is the undecoded payload, because the statement was not known yet
 }
 

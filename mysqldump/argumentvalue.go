@@ -1,6 +1,10 @@
 package mysqldump
 
-import "github.com/l4mysql/l4mysql/mysqlwire"
+import (
+	"math"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
 
 // argumentSize is what an argument takes beside its bytes, in bytes.
 const argumentSize = 40
@@ -87,12 +91,15 @@ func (r *argumentReader) value() bool {
 			return r.done(ValueNull)
 		}
 	}
-	encoding, size := t.field().Encoding()
+	encoding, size := r.encoding(t.field())
 	switch encoding {
 	case mysqlwire.EncodingString:
 		n, whole, valid := r.lenEnc()
 		if !valid {
 			return r.lose()
+		}
+		if r.mysql {
+			n &= math.MaxUint32 // of int<lenenc> with 8 bytes it looks at 4
 		}
 		if whole {
 			r.open()
@@ -120,6 +127,17 @@ func (r *argumentReader) value() bool {
 	default:
 		return r.lose()
 	}
+}
+
+// encoding returns how the server reads a value of type t. MySQL takes every type for a string that clients
+// do not bind (tried on 9.7.4); to read it otherwise would be to lose what stands behind it.
+func (r *argumentReader) encoding(t mysqlwire.FieldType) (e mysqlwire.Encoding, size int) {
+	e, size = t.Encoding()
+	unbound := e == mysqlwire.EncodingUnknown || t == mysqlwire.TypeNull || t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear
+	if r.mysql && unbound {
+		return mysqlwire.EncodingString, 0
+	}
+	return e, size
 }
 
 // plain takes the value b, which is not a string.

@@ -29,7 +29,10 @@ func (s *Session) clientBegins(first byte) (keep int) {
 	c.id, c.seq, c.sent = mysqlwire.Command(first), d.seq, s.now
 	switch c.id {
 	case mysqlwire.ComChangeUser:
+		s.flight.unsettle(c)
 		return loginLimit
+	case mysqlwire.ComStmtPrepare, mysqlwire.ComResetConnection:
+		s.flight.unsettle(c)
 	case mysqlwire.ComStmtSendLongData:
 		return longDataHeader + s.maxParam
 	case mysqlwire.ComQuery:
@@ -120,8 +123,13 @@ func (s *Session) commandComplete(c *command, payload []byte) {
 		c.hasStmt = !in.Failed()
 		s.takeArguments(c, &in)
 	case mysqlwire.ComChangeUser:
+		if len(arg) > s.flight.room() {
+			s.turnOpaque(EventOpaque, "pipeline", "the client sent more logins than are followed before it read an answer")
+			return
+		}
 		if u, err := mysqlwire.ParseChangeUser(arg, s.caps); err == nil {
 			c.change = cloneChangeUser(u)
+			s.flight.hold(c, len(arg))
 		}
 	default: // nothing in the argument is recorded
 	}
@@ -171,11 +179,14 @@ func (s *Session) advance() {
 const lastPrepared = 0xffff_ffff
 
 // statement returns the statement that c names, once it is its turn, or nil if its text is not known.
-func (s *Session) statement(c *command) *statement {
-	if c.stmtID == lastPrepared {
+func (s *Session) statement(c *command) *statement { return s.known(c.stmtID) }
+
+// known returns the statement with the given id, as far as the answers of the server tell, or nil.
+func (s *Session) known(id uint32) *statement {
+	if id == lastPrepared {
 		return s.lastStmt
 	}
-	return s.stmts.get(c.stmtID)
+	return s.stmts.get(id)
 }
 
 func (s *Session) closeStatement(c *command) {

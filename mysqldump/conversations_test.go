@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/l4mysql/l4mysql/internal/convtest"
 	"github.com/l4mysql/l4mysql/mysqldump"
@@ -283,7 +284,7 @@ func play(t testing.TB, as *setup, list []piece) *telling {
 		}
 		told.lines = append(told.lines, text(r, as.times))
 		if r.Event == mysqldump.EventCommand {
-			told.commands = append(told.commands, fmt.Sprint(r.CommandName(), r.PacketSeq, r.Pipelined, r.HasStmt && !r.Prepared, string(r.Query)))
+			told.commands = append(told.commands, fmt.Sprint(r.CommandName(), r.PacketSeq, r.Pipelined, r.HasStmt && !r.Prepared, asked(r)))
 		}
 		unanswered := strings.Contains("COM_QUIT COM_STMT_CLOSE COM_STMT_SEND_LONG_DATA", r.CommandName())
 		switch {
@@ -317,6 +318,15 @@ func play(t testing.TB, as *setup, list []piece) *telling {
 		t.Errorf("got a record after the end: %s", text(&last, false))
 	}
 	return &told
+}
+
+// asked returns the text of a command or, where its character set matters, its length: a command before it may
+// have changed that set, and nobody knows without its answer.
+func asked(r *mysqldump.Record) string {
+	if bytes.ContainsFunc(r.Query, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return strconv.FormatUint(r.QueryLength, 10)
+	}
+	return string(r.Query)
 }
 
 // text returns r as one line: what it is, who asks, and what is set.

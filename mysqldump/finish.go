@@ -12,6 +12,8 @@ func (s *Session) done() {
 	s.finish()
 	if s.flight.n > 0 {
 		s.advance()
+	} else if len(s.flight.ring) > keptRing {
+		s.flight.ring, s.flight.head = nil, 0
 	}
 }
 
@@ -38,7 +40,8 @@ func (s *Session) finish() {
 		s.record(c)
 	}
 	s.apply(c)
-	if c.args != nil { // asked here, so that the compiler puts pop in line
+	if c.more || cap(c.text) > leastText { // asked here, so that the compiler puts pop in line
+		s.rec.Query = nil // it points into the text
 		s.flight.release(c)
 	}
 	s.flight.pop()
@@ -54,7 +57,6 @@ func (s *Session) finish() {
 func (s *Session) answeredEarly(c *command) {
 	c.bytesIn = s.client.pos - s.clientMark
 	s.clientMark = s.client.pos
-	s.client.kind = kindAnswered
 	switch b := s.client.buf; {
 	case len(b) > 0 && hasText[c.id]:
 		s.takeText(c, b[1:])
@@ -65,6 +67,7 @@ func (s *Session) answeredEarly(c *command) {
 		c.hasStmt = !in.Failed()
 		s.endArguments(c)
 	}
+	s.client.kind = kindAnswered // also where a text was looked at for arguments
 }
 
 // abandon records what is in flight as it stands: it will have no answer, or none that can be followed.
@@ -101,8 +104,12 @@ func (s *Session) record(c *command) {
 	} else {
 		r.Query, r.QueryTruncated = nil, false
 	}
-	if c.args != nil || s.aside {
+	aside := c.args != nil || s.aside
+	if aside {
 		s.recordAside(c)
+	}
+	if r.ErrorCode != 0 && c.hasStmt {
+		s.hideStatement(c)
 	}
 	if c.secret || c.cut {
 		// Messages quote the statement, and nobody knows what stands where it was cut.
@@ -118,17 +125,26 @@ func (s *Session) record(c *command) {
 		}
 	}
 	s.send(r)
+	if aside {
+		s.clearAside()
+	}
 }
 
-// recordAside fills in what most records do not have, and clears what the record before may have had of it.
+// hideStatement makes the error message of c, which names a prepared statement, be treated as the
+// statement's text is: it may quote it.
+func (s *Session) hideStatement(c *command) {
+	if st := s.statement(c); st == nil {
+		c.cut = true
+	} else {
+		c.cut, c.secret = c.cut || st.cut, c.secret || st.secret
+	}
+}
+
+// recordAside fills in what most records do not have.
 func (s *Session) recordAside(c *command) {
 	r := &s.rec
-	r.StmtPrepareQuery, r.StmtTextLost = nil, false
-	r.Arguments, r.QueryRaw = Arguments{}, false
-	s.converted = s.converted[:0]
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
 		if st := s.statement(c); st != nil {
-			c.cut, c.secret = st.cut, c.secret || st.secret
 			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
 		} else {
 			r.StmtTextLost = true
@@ -138,7 +154,24 @@ func (s *Session) recordAside(c *command) {
 		s.tellArguments(c)
 	}
 	s.convertTexts(c)
-	s.aside = c.args != nil || s.clientText != nil || s.serverText != nil
+}
+
+// clearAside forgets it, and gives back what would be large for a session that may be idle now.
+func (s *Session) clearAside() {
+	r := &s.rec
+	r.StmtPrepareQuery, r.StmtTextLost = nil, false
+	r.Arguments, r.QueryRaw = Arguments{}, false
+	if s.converted = s.converted[:0]; cap(s.converted) > keptText {
+		s.converted = nil
+	}
+	clear(s.values)
+	if s.values = s.values[:0]; cap(s.values) > keptValues {
+		s.values = nil
+	}
+	clear(s.attrs)
+	if s.attrs = s.attrs[:0]; cap(s.attrs) > keptValues {
+		s.attrs = nil
+	}
 }
 
 // shown returns what a record shows of a text, and whether that is less than all of it.

@@ -28,6 +28,9 @@ type command struct {
 	text     []byte
 	change   *mysqlwire.ChangeUser // whom it changes to
 	args     *arguments            // its binary values; nil if it has none
+	more     bool                  // it has something that release takes back
+	unsure   bool                  // what it means for prepared statements is known from its answer only
+	held     int                   // bytes that it holds beside text
 }
 
 // A flight is the queue of commands in flight, in the order sent, which is the order of the answers. It
@@ -35,13 +38,15 @@ type command struct {
 type flight struct {
 	ring      []command
 	head, n   int
-	textBytes int          // sum of len(text), and of what the arguments take
+	textBytes int          // sum of len(text) and held
+	unsure    int          // commands that are
 	spare     []*arguments // of former commands
 }
 
 const (
 	textBudget = 32 << 10 // bytes of text in flight beyond which only the beginning of a text is kept
 	leastText  = 256      // bytes of that beginning: it may be USE, or be the name in COM_INIT_DB
+	keptRing   = 4        // commands in flight up to which their memory is kept for those to come
 	keptText   = 2 << 10  // capacity of a text buffer in bytes up to which it is kept for the next command
 )
 
@@ -81,19 +86,16 @@ func (f *flight) keep(c *command, text []byte, limit int) {
 	f.textBytes += len(text)
 }
 
-// pop removes the first command, whose arguments have been released.
+// pop removes the first command, which has been released.
 func (f *flight) pop() {
 	c := f.first()
 	f.textBytes -= len(c.text)
-	if cap(c.text) > keptText {
-		c.text = nil
-	}
 	c.change = nil
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	f.n--
 }
 
-// room returns how many bytes the arguments of the last command may take.
+// room returns how many bytes the last command may hold beside its text.
 func (f *flight) room() int {
 	if f.n > 1 {
 		return max(0, textBudget-f.textBytes)
@@ -108,14 +110,36 @@ func (f *flight) arguments(c *command) *arguments {
 	} else {
 		c.args = new(arguments)
 	}
+	c.more = true
 	return c.args
 }
 
-// release takes back the memory of the arguments of c.
+// hold counts bytes that c holds beside its text.
+func (f *flight) hold(c *command, bytes int) {
+	f.textBytes += bytes
+	c.held += bytes
+	c.more = true
+}
+
+// unsettle notes that until the answer to c nobody knows which prepared statements there are, or of what
+// types their parameters.
+func (f *flight) unsettle(c *command) {
+	f.unsure++
+	c.unsure, c.more = true, true
+}
+
+// release takes back what the first command, c, has beside its text, and a buffer that is large.
 func (f *flight) release(c *command) {
-	f.textBytes -= c.args.size
-	if c.args.size = 0; cap(c.args.data) <= keptText && len(f.spare) < 2 {
-		f.spare = append(f.spare, c.args)
+	if cap(c.text) > keptText || cap(c.text) > leastText && len(f.ring) > keptRing {
+		f.textBytes -= len(c.text)
+		c.text = nil
 	}
-	c.args = nil
+	f.textBytes -= c.held
+	if c.unsure {
+		f.unsure--
+	}
+	if a := c.args; a != nil && cap(a.data) <= keptText && len(f.spare) < 2 {
+		f.spare = append(f.spare, a)
+	}
+	c.args, c.held, c.unsure, c.more = nil, 0, false, false
 }

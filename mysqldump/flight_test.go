@@ -85,6 +85,7 @@ func TestFlightTextBudget(t *testing.T) {
 		}
 	}
 	for f.n > 0 {
+		f.release(f.first())
 		f.pop()
 	}
 	if f.textBytes != 0 {
@@ -93,6 +94,7 @@ func TestFlightTextBudget(t *testing.T) {
 	if got := keep(textBudget); got != textBudget {
 		t.Errorf("alone: got %d bytes, want %d", got, textBudget)
 	}
+	f.release(f.first())
 	f.pop()
 	for i := range f.ring {
 		if n := cap(f.ring[i].text); n > keptText {

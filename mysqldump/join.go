@@ -121,9 +121,13 @@ func (s *Session) seekAgain() {
 // column definitions: an EOF has 5 bytes, the OK that replaces the one at the end of the rows at least 7.
 func (s *Session) learnEOF(payload []byte, length uint64) {
 	s.join.eof = true
-	if payload[0] == mysqlwire.HeaderEOF && length == 5 {
+	switch {
+	case payload[0] == mysqlwire.HeaderEOF && length == 5:
 		s.caps &^= mysqlwire.DeprecateEOF
 		s.columnsEnd(payload, length)
+		return
+	case payload[0] == mysqlwire.HeaderEOF && length < 7: // neither
+		s.seekAgain()
 		return
 	}
 	s.answer = answerRows

@@ -42,6 +42,9 @@ func (s *Session) greeting(payload []byte) {
 	s.feedClient(early)
 }
 
+// isMySQL reports whether the server has said that it is MySQL: MariaDB's greeting leaves CLIENT_MYSQL out.
+func (s *Session) isMySQL() bool { return s.serverCaps.Has(mysqlwire.LongPassword) }
+
 // login looks at the client's first packet.
 func (s *Session) login(payload []byte) {
 	if mysqlwire.IsTLSRequest(payload) {

@@ -56,7 +56,10 @@ func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst
 		// They are in the packet, and the record waits for the next one.
-		s.rec.Info, s.rec.Changes = bytes.Clone(s.rec.Info), bytes.Clone(s.rec.Changes)
+		s.rec.Info = bytes.Clone(s.rec.Info)
+		if s.changed.inPacket {
+			s.rec.Changes, s.changed.inPacket = bytes.Clone(s.rec.Changes), false
+		}
 		return
 	}
 	s.done()
@@ -82,7 +85,9 @@ func (s *Session) isProgress(payload []byte) bool {
 	if err != nil || e.Code != mysqlwire.ProgressReport {
 		return false
 	}
-	s.rec.ProgressReports++
+	if s.flight.n > 0 {
+		s.rec.ProgressReports++
+	}
 	return true
 }
 

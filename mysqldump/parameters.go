@@ -6,6 +6,9 @@ import (
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
+// keptValues is the number of values up to which their memory is kept for the next record.
+const keptValues = 16
+
 // longDataHeader is how many bytes stand before the data of COM_STMT_SEND_LONG_DATA.
 const longDataHeader = 1 + 6
 
@@ -15,12 +18,12 @@ func (s *Session) beginArguments(c *command) {
 		s.reader = s.newReader(s.sentTo)
 	}
 	s.client.kind = kindArguments
-	s.reader.caps = s.caps
+	s.reader.caps, s.reader.mysql = s.caps, s.isMySQL() || c.id == mysqlwire.ComQuery
 	s.reader.begin(c.id, s.flight.arguments(c), s.flight.room())
 }
 
 func (s *Session) newReader(find func(id uint32) (*statement, bool)) *argumentReader {
-	return &argumentReader{maxParams: s.maxParams, maxParam: s.maxParam, caps: s.caps, find: find}
+	return &argumentReader{maxParams: s.maxParams, maxParam: s.maxParam, caps: s.caps, mysql: s.isMySQL(), find: find}
 }
 
 // argumentPiece reads a piece of a payload, and keeps what of it is text.
@@ -52,14 +55,16 @@ func (s *Session) endArguments(c *command) bool {
 		c.secret = st.hides() // it may be forgotten before the answer
 		s.executed(st)
 	}
-	a.size = len(a.data) + argumentSize*(len(a.params)+len(a.attrs))
-	s.flight.textBytes += a.size
+	s.flight.hold(c, len(a.data)+argumentSize*(len(a.params)+len(a.attrs)))
+	if a.late {
+		s.flight.unsettle(c)
+	}
 	return found
 }
 
 // hides reports whether a value of s may be a password: of a text that was cut only the words that begin it tell
 // that none is.
-func (s *statement) hides() bool { return s.secret || s.cut && !s.plain }
+func (s *statement) hides() bool { return s.secret || s.cut && !s.plain && !harmless(s.text) }
 
 // executed does to st what the end of COM_STMT_EXECUTE does: the long data has been used.
 func (s *Session) executed(st *statement) {
@@ -84,29 +89,25 @@ func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
 		if param >= s.maxParams {
 			limit = 0 // that it has come must be known, to find what follows it
 		}
-		if st, _ := s.sentTo(c.stmtID); st != nil && !in.Failed() {
+		if st := s.known(c.stmtID); st != nil && !in.Failed() {
+			limit = max(0, min(limit, s.stmts.limit-st.size))
 			st.addLong(param, in.Rest("data"), s.client.length-longDataHeader, limit)
 			s.stmts.weigh(st)
 		}
 	case c.id == mysqlwire.ComStmtReset:
-		if st, _ := s.sentTo(c.stmtID); st != nil {
+		if st := s.known(c.stmtID); st != nil {
 			s.executed(st)
 		}
 	}
 }
 
-// sentTo returns the statement that a command names which the client is sending, or nil. late says that
-// the statement is still being prepared.
+// sentTo returns the statement that a command names which the client is sending, or nil. late says that it
+// depends on answers that have not come.
 func (s *Session) sentTo(id uint32) (st *statement, late bool) {
-	if id != lastPrepared {
-		return s.stmts.get(id), false
+	if s.flight.unsure > 0 {
+		return nil, true
 	}
-	for i := range s.flight.n - 1 {
-		if s.flight.at(i).id == mysqlwire.ComStmtPrepare {
-			return nil, true
-		}
-	}
-	return s.lastStmt, false
+	return s.known(id), false
 }
 
 // longDataAhead reports whether the client has sent long data for the statement that is still being
@@ -122,13 +123,13 @@ func (s *Session) longDataAhead() bool {
 }
 
 // readLate reads the arguments of c that could not be read when they came, because the statement was
-// still being prepared (MariaDB).
+// still being prepared.
 func (s *Session) readLate(c *command) {
 	payload := bytes.Clone(c.args.data)
-	var st *statement
-	r := s.newReader(func(uint32) (*statement, bool) { st = s.lastStmt; return st, false })
+	r := s.newReader(func(id uint32) (*statement, bool) { return s.known(id), false })
 	r.begin(c.id, c.args, len(payload)+argumentSize*s.maxParams)
 	r.feed(payload)
+	st := r.stmt
 	r.end()
 	if st != nil {
 		s.executed(st)

@@ -98,7 +98,7 @@ type Arguments struct {
 type Who struct {
 	Username     string
 	Database     string // empty if none is chosen
-	CharacterSet string // of the client, as its login asked for; empty if the collation is not known
+	CharacterSet string // of the client's texts, by the server's name; empty if it is not known
 	ThreadID     uint32 // the server's id of the connection, from its greeting
 	Midstream    bool   // the session has joined in the middle: what it has not seen is empty
 }

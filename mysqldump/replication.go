@@ -28,7 +28,9 @@ func (s *Session) binlogEvent(payload []byte) {
 	case len(payload) == 0:
 		s.malformed("event of the binary log")
 	case payload[0] == mysqlwire.HeaderERR:
-		s.refuse(EventServerError, payload)
+		if s.unsolicited(payload); s.phase == replicating {
+			s.phase = refused
+		}
 	case payload[0] == mysqlwire.HeaderEOF:
 		s.phase = refused
 	}

@@ -1,6 +1,9 @@
 package mysqldump
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // quoteAt returns how much of a text that may hold a password is recorded, and of an error's message about
 // it: the position of the first quote or hexadecimal literal. All that follows is left out, because what is
@@ -65,6 +68,17 @@ func maySecret(text []byte) bool {
 	default:
 		return tells(text, "IDENTIFIED", "PASSWORD")
 	}
+}
+
+// harmless reports whether a single statement that begins with text carries no password, however it goes on.
+func harmless(text []byte) bool {
+	s := scanner{text: text}
+	first := s.next()
+	for first != nil && first[0] == '(' { // (SELECT ...)
+		first = s.next()
+	}
+	return slices.ContainsFunc(plain, func(word string) bool { return is(first, word) }) &&
+		!bytes.Contains(text, []byte("/*!")) && !bytes.Contains(text, []byte("/*M!"))
 }
 
 // tells reports whether one of the keywords stands in text, in whatever case, also as the end of a longer

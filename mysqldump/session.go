@@ -106,7 +106,7 @@ type Session struct {
 	rec         Record           // as far as it has been seen
 	values      []Value          // of rec
 	attrs       []QueryAttribute // the same
-	aside       bool             // rec has, or the next one will have, what most have not: see recordAside
+	aside       bool             // clientText or serverText is not nil
 	begun       bool             // its first byte has been seen, at firstByte
 	firstByte   time.Duration
 	definitions uint32  // packets of definitions still to come
@@ -127,12 +127,13 @@ func NewSession(opts *Options, emit func(*Record)) *Session {
 	if s.maxQuery == 0 {
 		s.maxQuery = DefaultMaxQuery
 	}
+	s.maxQuery = min(s.maxQuery, mostKept)
 	// The beginning of a text is also what tells that it is USE, or holds a password.
 	s.keepText = max(s.maxQuery, 512)
 	if s.maxParams = max(0, opts.MaxParams); opts.MaxParams == 0 {
 		s.maxParams = DefaultMaxParams
 	}
-	if s.maxParam = opts.MaxParam; s.maxParam == 0 {
+	if s.maxParam = min(opts.MaxParam, mostKept); s.maxParam == 0 {
 		s.maxParam = DefaultMaxParam
 	}
 	if s.stmts.limit = opts.StatementsMemory; s.stmts.limit == 0 {
@@ -140,6 +141,9 @@ func NewSession(opts *Options, emit func(*Record)) *Session {
 	}
 	return s
 }
+
+// mostKept is the largest limit in bytes that options set: a packet is not longer.
+const mostKept = 1 << 30
 
 // Feed tells the session that side has sent p, and when: at is the time since whatever moment the caller
 // counts from, the same for the whole session. The bytes must follow those given before for the same
@@ -311,6 +315,13 @@ func (s *Session) End(by Side, at time.Duration) {
 		}
 		s.send(r)
 	}
+}
+
+// Discard gives back what the session holds and tells nothing any more: instead of [Session.End], for a
+// session that has failed.
+func (s *Session) Discard() {
+	s.phase = ended
+	s.packed.stop()
 }
 
 // InFlight returns how many commands, a login included, have no whole answer yet.

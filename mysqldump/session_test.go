@@ -148,3 +148,73 @@ func TestDefaultCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinGivesUp: a session that joins what it cannot make sense of stops looking for a place, and says so once.
+func TestJoinGivesUp(t *testing.T) {
+	for name, said := range map[string]struct{ client, server string }{
+		"TLS":             {"\x17\x03\x03\x00\x20" + strings.Repeat("\xa5", 32), "\x17\x03\x03\x00\x25" + strings.Repeat("\x5a", 37)},
+		"no MySQL":        {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"},
+		"answers of none": {"\x01\x00\x00\x00\x0e", "\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var records []mysqldump.Record
+			opts := &mysqldump.Options{Commands: mysqldump.AllCommands(), Events: mysqldump.AllEvents}
+			s := mysqldump.Join(opts, func(r *mysqldump.Record) { records = append(records, *r) })
+			turns := 0
+			for reason := ""; reason == "" && turns < 1000; turns++ {
+				s.Feed(mysqldump.Client, []byte(said.client), 0)
+				s.Feed(mysqldump.Server, []byte(said.server), 0)
+				reason, _ = s.Opaque()
+			}
+			if turns < 100 || turns > 300 {
+				t.Errorf("gave up after %d turns, want about 256", turns)
+			}
+			s.Feed(mysqldump.Client, []byte("\x01\x00\x00\x00\x0e"), 0)
+			s.Feed(mysqldump.Server, []byte("\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"), 0)
+			if len(records) != 1 || records[0].Event != mysqldump.EventOpaque || records[0].Reason != "midstream" || !records[0].Midstream {
+				t.Errorf("got %d records %+v, want one, of why it gave up", len(records), records)
+			}
+			if s.InFlight() != 0 {
+				t.Errorf("got %d in flight", s.InFlight())
+			}
+		})
+	}
+}
+
+// TestArgumentsInFlight: of commands that wait for their answers, values are kept as long as there is room for them
+// together; the others say that theirs are left out. All are followed.
+func TestArgumentsInFlight(t *testing.T) {
+	const n, size = 1000, 1000
+	told, kept := 0, 0
+	s := loggedIn(t, 0, func(r *mysqldump.Record) {
+		if r.Command != mysqlwire.ComStmtExecute {
+			return
+		}
+		if told++; r.StmtTextLost || !r.HasStmt || r.StmtID != 7 {
+			t.Fatalf("got statement %d, text lost %t; want 7 and its text", r.StmtID, r.StmtTextLost)
+		}
+		whole := len(r.Values) == 1 && len(r.Values[0].Data) == size
+		if whole == r.ValuesTruncated {
+			t.Errorf("execution %d: got %d values, truncated %t", told, len(r.Values), r.ValuesTruncated)
+		}
+		for _, v := range r.Values {
+			kept += len(v.Data)
+		}
+	})
+	feed := func(side mysqldump.Side, seq uint8, payload string) {
+		s.Feed(side, new(script).packet(seq, []byte(payload)...).b, 0)
+	}
+	question, answer := preparation(7, "DO ?", 1)
+	s.Feed(mysqldump.Client, question, 0)
+	s.Feed(mysqldump.Server, answer, 0)
+	for range n {
+		feed(mysqldump.Client, 0, "\x17\x07\x00\x00\x00\x00\x01\x00\x00\x00"+"\x00\x01\xfd\x00"+"\xfc\xe8\x03"+strings.Repeat("x", size))
+	}
+	for range n {
+		feed(mysqldump.Server, 1, okBody)
+	}
+	if told != n || kept < 20<<10 || kept > 40<<10 {
+		t.Errorf("got %d executions with %d bytes of values, want %d with about 32 KiB", told, kept, n)
+	}
+	followed(t, s)
+}

@@ -1,19 +1,18 @@
 package mysqldump
 
-import "github.com/l4mysql/l4mysql/mysqlwire"
-
 // setCharset makes name the character set of the client's texts, and of the server's messages: logins and
 // SET NAMES set both. An empty name is one that is not known.
 func (s *Session) setCharset(name string) {
 	s.rec.CharacterSet = name
 	s.clientText = charsetNamed(name)
-	s.serverText, s.aside = s.clientText, true
+	s.serverText = s.clientText
+	s.aside = s.clientText != nil
 }
 
 // resetCharset does what COM_RESET_CONNECTION does to the character sets: MariaDB returns to those of the
 // login, MySQL to global variables, which are not known here.
 func (s *Session) resetCharset() {
-	if s.serverCaps.Has(mysqlwire.LongPassword) {
+	if s.isMySQL() {
 		s.charset = ""
 	}
 	s.setCharset(s.charset)
@@ -27,8 +26,9 @@ func (s *Session) applyCharsets(c charsetChange) {
 		s.serverText = server
 	}
 	if c.hasServer {
-		s.serverText, s.aside = charsetNamed(c.server), true
+		s.serverText = charsetNamed(c.server)
 	}
+	s.aside = s.clientText != nil || s.serverText != nil
 }
 
 // inUTF8 returns text, which is in c, in UTF-8: the text itself, or a copy that is valid as long as the

@@ -13,6 +13,7 @@ type changed struct {
 	schema    string
 	hasSchema bool
 	any       bool
+	inPacket  bool // the record's Changes point into the packet
 }
 
 // keptChanges is how many bytes of changes are kept of an answer with several results.
@@ -25,7 +26,7 @@ func (s *Session) track(changes mysqlwire.SessionState) {
 	c, r := &s.changed, &s.rec
 	c.any = true
 	if r.Changes == nil {
-		r.Changes = changes
+		r.Changes, c.inPacket = changes, true
 	} else if len(r.Changes) < keptChanges {
 		r.Changes = append(r.Changes[:len(r.Changes):len(r.Changes)], changes...)
 	}

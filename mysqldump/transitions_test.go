@@ -22,8 +22,19 @@ const (
 	loginTurn    = `C[1]: 8da20f00  00000001  21  00*23  "app" 00  00  "shop" 00  "p" 00` + "\n"
 )
 
-// states are where a packet can meet a session, by what has been said before it.
-var states = []struct{ name, before string }{
+// A state is where a packet can meet a session, by what has been said before it.
+type state struct{ name, before string }
+
+// A setting is how a session meets the packets.
+type setting uint8
+
+const (
+	fromStart  setting = iota
+	joinsLate          // it has not seen the beginning
+	compressed         // the packet comes in a compressed packet
+)
+
+var states = []state{
 	{"greeting", ""},
 	{"login", greetingTurn},
 	{"auth", greetingTurn + loginTurn},
@@ -53,6 +64,36 @@ var states = []struct{ name, before string }{
 	{"definitions, the EOF between", "include login-mysql57.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0100 00 0000\nS[2]: 03\n"},
 	{"definitions, the last EOF", "include login-mysql57.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0000 00 0000\nS[2]: 03\n"},
 	{"definitions, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 16\nS[1]: 00 01000000 0100 0100 00 0000\n"},
+	{"ready, COM_STMT_EXECUTE half sent", "include login-mysql57.txtar\nC: 140000 00 17 01\n"},
+	{"ready, COM_QUERY with half of its attributes sent", "include login-query-attributes.txtar\nC: 140000 00 03 02 01\n"},
+	{"first, of the second result", "include login-mysql57.txtar\nC[0]: 03\nS[1]: 00 00 00 0a00 0000\n"},
+	{"columns_end, without definitions", "include query-optional-metadata-eof.txtar\nC[0]: 03\nS[1]: 01 00\n"},
+	{"rows, without definitions", "include query-optional-metadata.txtar\nC[0]: 03\nS[1]: 01 00\n"},
+	{"rows of COM_STMT_FETCH", "include login-mysql57.txtar\nC[0]: 1c\nS[1]: 00\n"},
+	{"replicating", "include login-mysql57.txtar\nC[0]: 12\nS[1]: 00\n"},
+	{"replicating, DEPRECATE_EOF", "include login-mysql84.txtar\nC[0]: 1e\nS[1]: 00\n"},
+}
+
+var joinStates = []state{
+	{"seeking", ""},
+	{"missed", "C[3]: 03\n"},
+	{"trying, COM_QUERY", "C[0]: 03\n"},
+	{"trying, COM_STMT_PREPARE", "C[0]: 16\n"},
+	{"trying, COM_QUIT", "C[0]: 01\n"},
+	{"trying, COM_QUERY half sent", "C: 090000 00 03\n"},
+	{"joined, columns", "C[0]: 03\nS[1]: 02\n"},
+	{"joined, columns_end", "C[0]: 03\nS[1]: 01\nS[2]: 03\n"},
+	{"joined, trusted", "C[0]: 0e\nS[1]: 00 00 00 0200 0000\n"},
+	{"joined, trusted, COM_QUERY", "C[0]: 0e\nS[1]: 00 00 00 0200 0000\nC[0]: 03\n"},
+	{"joined, trusted, columns_end", "C[0]: 0e\nS[1]: 00 00 00 0200 0000\nC[0]: 03\nS[1]: 01\nS[2]: 03\n"},
+	{"joined, trusted, COM_STMT_PREPARE", "C[0]: 0e\nS[1]: 00 00 00 0200 0000\nC[0]: 16\n"},
+}
+
+var compressedStates = []state{
+	{"compressed, ready", "include login-zlib.txtar\n"},
+	{"compressed, COM_QUERY", "include login-zstd.txtar\nstored C[0]: 03\n"},
+	{"compressed, rows", "include login-zlib.txtar\nstored C[0]: 03\nstored S[1]: 01\nstored S[2]: 03\nstored S[3]: fe 0000 0200\n"},
+	{"compressed, not a frame", "include login-zlib.txtar\nC: 010000 00 010000 00\n"},
 }
 
 // forms are the packets that are tried in each state, without their first byte.
@@ -74,16 +115,18 @@ func TestTransitions(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What a packet does in each state, by its first byte: the records it makes, and the state after it.\n" +
 		"# Written by go test -run Transitions -update; see transitions_test.go for the states.\n")
-	for _, state := range states {
-		before, err := convtest.Turns(state.before, conversationsDir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&b, "\n%s\n", state.name)
-		for _, f := range forms {
-			b.WriteString(ranges("\t"+f.name+" ", func(first byte) string {
-				return transition(before, f.side, append([]byte{first}, f.tail...), f.seq)
-			}))
+	for how, list := range [...][]state{fromStart: states, joinsLate: joinStates, compressed: compressedStates} {
+		for _, state := range list {
+			before, err := convtest.Turns(state.before, conversationsDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "\n%s\n", state.name)
+			for _, f := range forms {
+				b.WriteString(ranges("\t"+f.name+" ", func(first byte) string {
+					return transition(setting(how), before, f.side, append([]byte{first}, f.tail...), f.seq)
+				}))
+			}
 		}
 	}
 	// The first packet of the answer to every command: commands with the same answers stand together.
@@ -104,7 +147,7 @@ func TestTransitions(t *testing.T) {
 			for _, f := range forms[:2] {
 				table += ranges("\t"+f.name+" ", func(first byte) string {
 					name := (&Record{Command: mysqlwire.Command(c)}).CommandName()
-					return strings.ReplaceAll(transition(before, f.side, append([]byte{first}, f.tail...), f.seq), name, "it")
+					return strings.ReplaceAll(transition(fromStart, before, f.side, append([]byte{first}, f.tail...), f.seq), name, "it")
 				})
 			}
 			if !slices.Contains(tables, table) {
@@ -139,10 +182,14 @@ func TestTransitions(t *testing.T) {
 }
 
 // transition returns what a packet does after the turns in before.
-func transition(before []convtest.Turn, side Side, payload []byte, seq uint8) string {
+func transition(how setting, before []convtest.Turn, side Side, payload []byte, seq uint8) string {
 	var records []string
 	opts := &Options{Commands: AllCommands(), Events: AllEvents}
-	s := NewSession(opts, func(r *Record) {
+	listen := NewSession
+	if how == joinsLate {
+		listen = Join
+	}
+	s := listen(opts, func(r *Record) {
 		what := r.CommandName()
 		if r.Event != EventCommand {
 			what = r.Event.String()
@@ -165,11 +212,18 @@ func transition(before []convtest.Turn, side Side, payload []byte, seq uint8) st
 		s.Feed(side, t.Data, 0)
 	}
 	records = nil
-	s.Feed(side, convtest.AppendPacket(nil, payload, seq), 0)
+	packet := convtest.AppendPacket(nil, payload, seq)
+	if how == compressed {
+		packet = convtest.AppendCompressed(nil, packet, "stored")
+	}
+	s.Feed(side, packet, 0)
 
 	where := s.phase.String()
 	if s.phase == ready {
 		where += ", " + s.answer.String()
+	}
+	if s.join != nil && s.join.trusted {
+		where += ", trusted"
 	}
 	if s.flight.n > 0 {
 		where += fmt.Sprintf(", %d in flight", s.flight.n)

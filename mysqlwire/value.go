@@ -1,8 +1,10 @@
 package mysqlwire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -43,7 +45,11 @@ func appendFloat(dst []byte, f float64, bits int) (text []byte, number, ok bool)
 	if abs := math.Abs(f); abs != 0 && (abs < 1e-15 || abs >= 1e15) { // where servers change it, too
 		format = 'e'
 	}
-	return strconv.AppendFloat(dst, f, format, -1, bits), finite, true
+	text = strconv.AppendFloat(dst, f, format, -1, bits)
+	if i := bytes.IndexByte(text[len(dst):], '+'); i > 0 { // servers write 1e15, not 1e+15
+		text = slices.Delete(text, len(dst)+i, len(dst)+i+1)
+	}
+	return text, finite, true
 }
 
 // appendTemporal appends a DATE, DATETIME, TIMESTAMP or TIME. What its length leaves out is 0.
@@ -113,12 +119,15 @@ func appendClock(dst []byte, c *Cursor, micro bool) []byte {
 	return appendMicroseconds(dst, c, micro)
 }
 
-// appendMicroseconds reads the microseconds where the value has them, and appends them.
+// appendMicroseconds reads the microseconds where the value has them, and appends them if there are any.
 func appendMicroseconds(dst []byte, c *Cursor, has bool) []byte {
 	if !has {
 		return dst
 	}
-	return appendPadded(append(dst, '.'), c.Uint32("microsecond"), 6)
+	if micro := c.Uint32("microsecond"); micro != 0 {
+		dst = appendPadded(append(dst, '.'), micro, 6)
+	}
+	return dst
 }
 
 // appendPadded appends n with zeros before it up to width digits.

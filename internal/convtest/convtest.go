@@ -13,6 +13,8 @@
 //	  01                                  # an indented line continues its turn
 //	S[2]*300: 01 "x"                      # 300 packets; their sequence ids count up from 2 and wrap
 //	C[0]: 03 "INSERT '" "x"*16777215 "'"  # an item with a count is repeated; a long payload is split
+//	zlib C[0]: 03 "SELECT 2"              # the turn in one compressed packet; or zstd, or stored
+//	zlib S: 01 00 00 01  01  0200         # what is in a compressed packet, in raw form
 //	S closes                              # the server ends the connection
 //	-- want --
 //	...
@@ -26,6 +28,7 @@ package convtest
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -33,6 +36,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -92,7 +97,7 @@ func (c *Conversation) Rewrite(file, want string) error {
 }
 
 // start is how a line that begins a turn looks.
-var start = regexp.MustCompile(`^([CS])(?:\[(\d+)\](?:\*(\d+))?)?(:| closes)`)
+var start = regexp.MustCompile(`^(?:(stored|zlib|zstd) )?([CS])(?:\[(\d+)\](?:\*(\d+))?)?(:| closes)`)
 
 // Turns reads turns, as they stand in the section in. dir is where the scripts lie that they include.
 func Turns(in, dir string) ([]Turn, error) {
@@ -113,10 +118,11 @@ func Turns(in, dir string) ([]Turn, error) {
 			finish()
 			list, finish = append(list, other.Turns...), func() {}
 			continue
-		case m != nil:
+		case m != nil && (m[1] == "" || m[5] == ":"):
 			finish()
-			list = append(list, Turn{Client: m[1] == "C", Closes: m[4] != ":"})
-			finish = framing(&list[len(list)-1], m[2], m[3])
+			list = append(list, Turn{Client: m[2] == "C", Closes: m[5] != ":"})
+			frame, compress := framing(&list[len(list)-1], m[3], m[4]), compressing(&list[len(list)-1], m[1])
+			finish = func() { frame(); compress() }
 			rest = line[len(m[0]):]
 		case len(list) == 0 || line[0] != ' ' && line[0] != '\t':
 			return nil, fmt.Errorf("%q begins like no turn", rest)
@@ -163,6 +169,38 @@ func AppendPacket(b, payload []byte, seq uint8) []byte {
 		}
 		payload, seq = payload[n:], seq+1
 	}
+}
+
+// compressing returns what puts a turn into a compressed packet; nothing if method is empty.
+func compressing(t *Turn, method string) func() {
+	if method == "" {
+		return func() {}
+	}
+	return func() { t.Data = AppendCompressed(nil, t.Data, method) }
+}
+
+// AppendCompressed appends plain, of less than 16 MiB, to b as one compressed packet with sequence id 0. method
+// is zlib, zstd, or stored for one whose payload is not compressed.
+//
+// Compressed Packet
+func AppendCompressed(b, plain []byte, method string) []byte {
+	body, size := plain, len(plain)
+	switch method {
+	case "zlib":
+		var z bytes.Buffer
+		w := zlib.NewWriter(&z)
+		_, _ = w.Write(plain) // to memory
+		_ = w.Close()
+		body = z.Bytes()
+	case "zstd":
+		w, _ := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)) // options that are right
+		body = w.EncodeAll(plain, nil)
+	default:
+		size = 0
+	}
+	b = mysqlwire.AppendHeader(b, len(body), 0)
+	b = append(b, byte(size), byte(size>>8), byte(size>>16))
+	return append(b, body...)
 }
 
 // item is one item of a line, with its count.

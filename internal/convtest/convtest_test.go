@@ -2,11 +2,15 @@ package convtest
 
 import (
 	"bytes"
+	"compress/zlib"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -35,6 +39,8 @@ func TestTurns(t *testing.T) {
 		{"continued lines", "C[0]: 01 # one\n\n# between\n  02\n\t03\n", []Turn{{Client: true, Data: []byte{3, 0, 0, 0, 1, 2, 3}}}},
 		{"repeated packets", "S[254]*3: 09\n", []Turn{{Data: []byte{1, 0, 0, 254, 9, 1, 0, 0, 255, 9, 1, 0, 0, 0, 9}}}},
 		{"two turns of a side", "C: 01\nC: 02\n", []Turn{{Client: true, Data: []byte{1}}, {Client: true, Data: []byte{2}}}},
+		{"stored", "stored C[5]: 01 02\n", []Turn{{Client: true, Data: []byte{6, 0, 0, 0, 0, 0, 0, 2, 0, 0, 5, 1, 2}}}},
+		{"stored raw bytes", "stored S: 03\n  04\n", []Turn{{Data: []byte{2, 0, 0, 0, 0, 0, 0, 3, 4}}}},
 		{"closes", "C closes\nS closes # late\n", []Turn{{Client: true, Closes: true}, {Closes: true}}},
 		{"payload as long as a packet", `C[255]: "x"*16777215` + "\n", []Turn{{Client: true, Data: []byte("\xff\xff\xff\xff" + long + "\x00\x00\x00\x00")}}},
 		{"payload longer than a packet", `C[3]: "x"*16777215 "y"` + "\n", []Turn{{Client: true, Data: []byte("\xff\xff\xff\x03" + long + "\x01\x00\x00\x04y")}}},
@@ -58,6 +64,44 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// TestCompressed looks into compressed packets with the decoders of their formats.
+func TestCompressed(t *testing.T) {
+	zstdReader, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zstdReader.Close()
+	for method, decode := range map[string]func(body []byte) ([]byte, error){
+		"zlib": func(body []byte) ([]byte, error) {
+			r, err := zlib.NewReader(bytes.NewReader(body))
+			if err != nil {
+				return nil, err
+			}
+			return io.ReadAll(r)
+		},
+		"zstd": func(body []byte) ([]byte, error) { return zstdReader.DecodeAll(body, nil) },
+	} {
+		t.Run(method, func(t *testing.T) {
+			turns, err := Turns(method+` S[7]*2: "x"*70000`+"\nC: 01\n", t.TempDir())
+			if err != nil || len(turns) != 2 || !bytes.Equal(turns[1].Data, []byte{1}) {
+				t.Fatalf("got %d turns, error %v; want 2, the last uncompressed", len(turns), err)
+			}
+			frame := turns[0].Data
+			if n := len(frame) - 7; int(frame[0])|int(frame[1])<<8|int(frame[2])<<16 != n || frame[3] != 0 {
+				t.Errorf("got length and sequence id % x; want those of %d bytes, and 0", frame[:4], n)
+			}
+			want := "\x70\x11\x01\x07" + strings.Repeat("x", 70000)
+			want += "\x70\x11\x01\x08" + strings.Repeat("x", 70000)
+			if size := int(frame[4]) | int(frame[5])<<8 | int(frame[6])<<16; size != len(want) {
+				t.Errorf("got a length before compression of %d, want %d", size, len(want))
+			}
+			if got, err := decode(frame[7:]); err != nil || string(got) != want {
+				t.Errorf("got %d other bytes, error %v", len(got), err)
+			}
+		})
+	}
+}
+
 func TestTurnsErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, wantErr string }{
 		{"odd digits", "C: 0\n", `no item at "0"`},
@@ -65,6 +109,8 @@ func TestTurnsErrors(t *testing.T) {
 		{"no such escape", `C: "\0"` + "\n", "invalid syntax"},
 		{"literal without end", `C: "abc` + "\n", `no item at "\"abc"`},
 		{"items without space", `C: 01"a"` + "\n", "no item at"},
+		{"no such compression", "lzma C: 01\n", `"lzma C: 01" begins like no turn`},
+		{"compressed leaving", "zlib C closes\n", `"zlib C closes" begins like no turn`},
 		{"no side", "X: 01\n", `"X: 01" begins like no turn`},
 		{"no turn to continue", "  01\n", "begins like no turn"},
 		{"closing with bytes", "C closes 01\n", "sends nothing"},
