@@ -58,7 +58,6 @@ type argumentReader struct {
 	pieces
 	maxParams, maxParam int // see Options
 	caps                mysqlwire.Capability
-	mysql               bool                                       // the server is MySQL, not MariaDB
 	find                func(id uint32) (st *statement, late bool) // late: it is being prepared
 
 	state    argState

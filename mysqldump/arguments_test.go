@@ -16,7 +16,7 @@ import (
 // TestPieces reads fields that are cut at every place.
 func TestPieces(t *testing.T) {
 	const payload = "\x07" + "\xfc\x02\x01" + "\xfd\x05\x04\x03" + "\xfe\x08\x07\x06\x05\x04\x03\x02\x01" + "abcdef" + "12345"
-	want := []uint64{7, 0x0102, 0x030405, 0x0102030405060708}
+	want := []uint64{7, 0x0102, 0x030405, 0x05060708}
 	for step := 1; step <= len(payload); step++ {
 		var r pieces
 		var numbers []uint64
@@ -93,14 +93,14 @@ func decodePlainly(a *argumentCase, st *statement) (d decoding, ok bool) {
 	params, total, bound, named := st.params, uint64(st.params), true, a.caps.Has(mysqlwire.QueryAttributes)
 	switch id {
 	case mysqlwire.ComQuery:
-		params, total = 0, c.LenEnc("parameter_count")
+		params, total = 0, plainLength(&c)
 		c.LenEnc("parameter_set_count")
 	case mysqlwire.ComStmtExecute:
 		c.Skip(4, "statement_id")
 		flags := c.Uint8("flags")
 		c.Skip(4, "iteration_count")
 		if named && (params > 0 || flags&flagParameterCount != 0) {
-			total = c.LenEnc("parameter_count")
+			total = plainLength(&c)
 		}
 	default:
 		c.Skip(4, "statement_id")
@@ -122,7 +122,7 @@ func decodePlainly(a *argumentCase, st *statement) (d decoding, ok bool) {
 		for range total {
 			d.types = append(d.types, paramType(c.Uint16("parameter_type")))
 			if named {
-				names = append(names, string(c.LenEncString("parameter_name")))
+				names = append(names, string(c.String(plainLength(&c), "parameter_name")))
 			}
 		}
 	} else if total != uint64(params) || id == mysqlwire.ComQuery || len(d.types) < params {
@@ -146,7 +146,7 @@ func decodePlainly(a *argumentCase, st *statement) (d decoding, ok bool) {
 				v = plainString(d.types[i], long.data)
 				v.length = int(long.length)
 			case indicator == indicatorNone:
-				if v, ok = plainOf(&c, d.types[i], a.mysql); !ok {
+				if v, ok = plainOf(&c, d.types[i], i >= params); !ok {
 					return d, false
 				}
 			case indicator == indicatorDefault:
@@ -177,17 +177,32 @@ func decodePlainly(a *argumentCase, st *statement) (d decoding, ok bool) {
 	return d, !c.Failed()
 }
 
-// plainOf reads a value of type t.
-func plainOf(c *mysqlwire.Cursor, t paramType, mysql bool) (v plainValue, ok bool) {
+// plainLength reads int<lenenc>, of whose 8 bytes servers look at 4.
+func plainLength(c *mysqlwire.Cursor) uint64 { return c.LenEnc("length") & math.MaxUint32 }
+
+// plainOf reads a value of type t: of an attribute, or of a parameter.
+func plainOf(c *mysqlwire.Cursor, t paramType, attribute bool) (v plainValue, ok bool) {
 	var b []byte
 	encoding, size := t.field().Encoding()
-	if mysql && (encoding == mysqlwire.EncodingUnknown || t.field() == mysqlwire.TypeNull ||
-		t.field() == mysqlwire.TypeInt24 || t.field() == mysqlwire.TypeYear) {
-		encoding = mysqlwire.EncodingString
+	switch t.field() {
+	case mysqlwire.TypeNull, mysqlwire.TypeInt24, mysqlwire.TypeYear:
+		if attribute {
+			encoding = mysqlwire.EncodingString
+		} else if t.field() != mysqlwire.TypeNull {
+			return v, false
+		}
+	case mysqlwire.TypeBit, mysqlwire.TypeGeometry:
+		if !attribute {
+			return v, false
+		}
+	default:
+		if attribute && encoding == mysqlwire.EncodingUnknown {
+			encoding = mysqlwire.EncodingString
+		}
 	}
 	switch encoding {
 	case mysqlwire.EncodingString:
-		b = c.LenEncString("value")
+		b = c.String(plainLength(c), "value")
 		return plainString(t, b), !c.Failed()
 	case mysqlwire.EncodingTemporal:
 		b = c.String(uint64(c.Uint8("length")), "value")
@@ -219,7 +234,6 @@ func plainString(t paramType, b []byte) plainValue {
 type argumentCase struct {
 	id                  mysqlwire.Command
 	caps                mysqlwire.Capability
-	mysql               bool
 	maxParams, maxParam int
 	params              int
 	types               []paramType
@@ -239,7 +253,6 @@ func newArgumentCase(b []byte) *argumentCase {
 	if how[0]&0x80 != 0 || a.id == mysqlwire.ComQuery {
 		a.caps = mysqlwire.QueryAttributes
 	}
-	a.mysql = how[0]&0x40 != 0
 	for i := range min(a.params, int(how[0]>>2&0x0f)*2) { // of an execution before
 		a.types = append(a.types, [...]paramType{paramType(mysqlwire.TypeLong), paramType(mysqlwire.TypeString), paramType(mysqlwire.TypeDate)}[i%3])
 	}
@@ -251,7 +264,7 @@ func (a *argumentCase) read(step, room int) (*arguments, *statement, []byte, *ar
 	st := &statement{params: a.params, types: slices.Clone(a.types)}
 	st.addLong(a.long, []byte("long data"), 19, a.maxParam)
 	r := &argumentReader{
-		maxParams: a.maxParams, maxParam: a.maxParam, caps: a.caps, mysql: a.mysql,
+		maxParams: a.maxParams, maxParam: a.maxParam, caps: a.caps,
 		find: func(uint32) (*statement, bool) { return st, false },
 	}
 	args := new(arguments)

@@ -31,6 +31,9 @@ func (r *argumentReader) header() bool {
 		return false
 	}
 	r.stmt, r.params, r.total = st, st.params, st.params
+	if st.lost {
+		return r.lose()
+	}
 	if bulk {
 		r.args.width = min(r.params, r.maxParams)
 	}

@@ -1,10 +1,6 @@
 package mysqldump
 
-import (
-	"math"
-
-	"github.com/l4mysql/l4mysql/mysqlwire"
-)
+import "github.com/l4mysql/l4mysql/mysqlwire"
 
 // argumentSize is what an argument takes beside its bytes, in bytes.
 const argumentSize = 40
@@ -98,9 +94,6 @@ func (r *argumentReader) value() bool {
 		if !valid {
 			return r.lose()
 		}
-		if r.mysql {
-			n &= math.MaxUint32 // of int<lenenc> with 8 bytes it looks at 4
-		}
 		if whole {
 			r.open()
 			r.left = n
@@ -129,13 +122,16 @@ func (r *argumentReader) value() bool {
 	}
 }
 
-// encoding returns how the server reads a value of type t. MySQL takes every type for a string that clients
-// do not bind (tried on 9.7.4); to read it otherwise would be to lose what stands behind it.
+// encoding returns how the server reads a value of type t. Attributes of the types that clients do not bind
+// are strings to MySQL (tried on 9.7.4): to read them otherwise would be to lose the text behind them. As
+// parameters MySQL refuses these types, and MariaDB takes some for NULL without a byte.
 func (r *argumentReader) encoding(t mysqlwire.FieldType) (e mysqlwire.Encoding, size int) {
 	e, size = t.Encoding()
-	unbound := e == mysqlwire.EncodingUnknown || t == mysqlwire.TypeNull || t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear
-	if r.mysql && unbound {
+	switch attribute := r.i >= r.params; {
+	case attribute && (e == mysqlwire.EncodingUnknown || t == mysqlwire.TypeNull || t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear):
 		return mysqlwire.EncodingString, 0
+	case !attribute && (t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear || t == mysqlwire.TypeBit || t == mysqlwire.TypeGeometry):
+		return mysqlwire.EncodingUnknown, 0
 	}
 	return e, size
 }

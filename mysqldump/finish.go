@@ -42,9 +42,14 @@ func (s *Session) finish() {
 	s.apply(c)
 	if c.more || cap(c.text) > leastText { // asked here, so that the compiler puts pop in line
 		s.rec.Query = nil // it points into the text
+		settles := c.unsure
 		s.flight.release(c)
+		if s.flight.pop(); settles && s.flight.unsure > 0 {
+			s.settle()
+		}
+	} else {
+		s.flight.pop()
 	}
-	s.flight.pop()
 	s.rec.Answer = Answer{}
 	s.answer = answerFirst
 	s.answered, s.begun = s.now, false
@@ -143,8 +148,10 @@ func (s *Session) hideStatement(c *command) {
 // recordAside fills in what most records do not have.
 func (s *Session) recordAside(c *command) {
 	r := &s.rec
+	set := s.clientText
 	if c.id == mysqlwire.ComStmtExecute || c.id == mysqlwire.ComStmtBulkExecute {
 		if st := s.statement(c); st != nil {
+			set = st.set
 			r.StmtPrepareQuery, r.QueryTruncated = s.shown(st.text, st.cut, st.secret)
 		} else {
 			r.StmtTextLost = true
@@ -153,7 +160,7 @@ func (s *Session) recordAside(c *command) {
 	if c.args != nil && !c.secret { // of a statement that may hold a password, the values may be one
 		s.tellArguments(c)
 	}
-	s.convertTexts(c)
+	s.convertTexts(set)
 }
 
 // clearAside forgets it, and gives back what would be large for a session that may be idle now.

@@ -128,6 +128,12 @@ func (f *flight) unsettle(c *command) {
 	c.unsure, c.more = true, true
 }
 
+// settled ends what unsettle has begun.
+func (f *flight) settled(c *command) {
+	f.unsure--
+	c.unsure = false
+}
+
 // release takes back what the first command, c, has beside its text, and a buffer that is large.
 func (f *flight) release(c *command) {
 	if cap(c.text) > keptText || cap(c.text) > leastText && len(f.ring) > keptRing {
@@ -136,7 +142,7 @@ func (f *flight) release(c *command) {
 	}
 	f.textBytes -= c.held
 	if c.unsure {
-		f.unsure--
+		f.settled(c)
 	}
 	if a := c.args; a != nil && cap(a.data) <= keptText && len(f.spare) < 2 {
 		f.spare = append(f.spare, a)

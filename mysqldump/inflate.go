@@ -26,7 +26,7 @@ var (
 // zero value stands before the first frame, and inflates zlib.
 //
 // A frame's body is never assembled, and no length on the wire is believed: between two frames an
-// inflater holds nothing, and within one no more than its decoder (see [zlibDecoder] and [zstdDecoder])
+// inflater holds nothing, and within one no more than its decoder (see [zlibDecoder] and [inflateZstd])
 // and a coroutine. That coroutine is why an inflater that was fed must be stopped.
 //
 // Compressed Packet: int<3> length of compressed payload, int<1> compressed sequence id, int<3> length of

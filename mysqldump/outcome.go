@@ -41,6 +41,12 @@ func (s *Session) okPacket(payload []byte) {
 	if ok.Changes != nil {
 		s.track(ok.Changes)
 	}
+	if ok.Status.Has(mysqlwire.StatusMoreResults) { // they are in the packet, and the record waits for the next one
+		r.Info = bytes.Clone(r.Info)
+		if s.changed.inPacket {
+			r.Changes, s.changed.inPacket = bytes.Clone(r.Changes), false
+		}
+	}
 	s.end(ok.Status, ok.Warnings, s.hasStatus())
 }
 
@@ -55,11 +61,6 @@ func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
 	s.results++
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst
-		// They are in the packet, and the record waits for the next one.
-		s.rec.Info = bytes.Clone(s.rec.Info)
-		if s.changed.inPacket {
-			s.rec.Changes, s.changed.inPacket = bytes.Clone(s.rec.Changes), false
-		}
 		return
 	}
 	s.done()

@@ -18,12 +18,12 @@ func (s *Session) beginArguments(c *command) {
 		s.reader = s.newReader(s.sentTo)
 	}
 	s.client.kind = kindArguments
-	s.reader.caps, s.reader.mysql = s.caps, s.isMySQL() || c.id == mysqlwire.ComQuery
+	s.reader.caps = s.caps
 	s.reader.begin(c.id, s.flight.arguments(c), s.flight.room())
 }
 
 func (s *Session) newReader(find func(id uint32) (*statement, bool)) *argumentReader {
-	return &argumentReader{maxParams: s.maxParams, maxParam: s.maxParam, caps: s.caps, mysql: s.isMySQL(), find: find}
+	return &argumentReader{maxParams: s.maxParams, maxParam: s.maxParam, caps: s.caps, find: find}
 }
 
 // argumentPiece reads a piece of a payload, and keeps what of it is text.
@@ -68,7 +68,7 @@ func (s *statement) hides() bool { return s.secret || s.cut && !s.plain && !harm
 
 // executed does to st what the end of COM_STMT_EXECUTE does: the long data has been used.
 func (s *Session) executed(st *statement) {
-	st.long = nil
+	st.long, st.lost = nil, false
 	if st.weight() != st.size {
 		s.stmts.weigh(st)
 	}
@@ -89,7 +89,11 @@ func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
 		if param >= s.maxParams {
 			limit = 0 // that it has come must be known, to find what follows it
 		}
-		if st := s.known(c.stmtID); st != nil && !in.Failed() {
+		switch st := s.known(c.stmtID); {
+		case st == nil || in.Failed():
+		case s.flight.unsure > 0:
+			st.lost = true // an execution before it may still have to be read
+		default:
 			limit = max(0, min(limit, s.stmts.limit-st.size))
 			st.addLong(param, in.Rest("data"), s.client.length-longDataHeader, limit)
 			s.stmts.weigh(st)
@@ -136,14 +140,25 @@ func (s *Session) readLate(c *command) {
 	}
 }
 
+// settle reads, once the answer to a command has told what it means for prepared statements, the arguments
+// that have waited for it, in the order of sending.
+func (s *Session) settle() {
+	for i := range s.flight.n {
+		switch c := s.flight.at(i); {
+		case c.unsure && (c.args == nil || !c.args.late):
+			return
+		case c.unsure:
+			s.readLate(c)
+			s.flight.settled(c)
+		}
+	}
+}
+
 // tellArguments adds the arguments of c to its record.
 func (s *Session) tellArguments(c *command) {
 	a, r := c.args, &s.rec
 	if st := s.statement(c); c.id != mysqlwire.ComQuery && st != nil && st.hides() {
 		return
-	}
-	if a.late {
-		s.readLate(c)
 	}
 	r.BulkRows, r.RowWidth = a.rows, a.width
 	if s.maxParams == 0 {

@@ -64,9 +64,11 @@ func (r *pieces) lenEnc() (n uint64, whole, valid bool) {
 	if size == 1 {
 		return uint64(first), true, true
 	}
-	var wide [8]byte
+	// Of 8 bytes servers look at the lower 4 (tried on MySQL 9.7.4): to believe the others would be to lose what
+	// stands behind the field.
+	var wide [4]byte
 	copy(wide[:], b[1:])
-	return binary.LittleEndian.Uint64(wide[:]), true, true
+	return uint64(binary.LittleEndian.Uint32(wide[:])), true, true
 }
 
 // upTo returns at most n of the bytes that have come, and takes them off. Nothing may be held.

@@ -54,6 +54,9 @@ const (
 
 var phaseNames = [...]string{"greeting", "login", "auth", "seeking", "missed", "trying", "ready", "replicating", "compressing", "refused", "opaque", "ended"}
 
+// walks reports whether the session looks at packets in phase p. The phases before compressing do.
+func (p phase) walks() bool { return p < compressing }
+
 func (p phase) String() string { return phaseNames[p] }
 
 // A Session follows one conversation and calls back with a [Record] for each command and event. It must
@@ -124,19 +127,18 @@ type Session struct {
 // opts asks for.
 func NewSession(opts *Options, emit func(*Record)) *Session {
 	s := &Session{opts: opts, emit: emit, maxQuery: opts.MaxQuery, detour: holding}
-	if s.maxQuery == 0 {
+	if s.maxQuery = min(s.maxQuery, mostKept); s.maxQuery <= 0 {
 		s.maxQuery = DefaultMaxQuery
 	}
-	s.maxQuery = min(s.maxQuery, mostKept)
 	// The beginning of a text is also what tells that it is USE, or holds a password.
 	s.keepText = max(s.maxQuery, 512)
 	if s.maxParams = max(0, opts.MaxParams); opts.MaxParams == 0 {
 		s.maxParams = DefaultMaxParams
 	}
-	if s.maxParam = min(opts.MaxParam, mostKept); s.maxParam == 0 {
+	if s.maxParam = min(opts.MaxParam, mostKept); s.maxParam <= 0 {
 		s.maxParam = DefaultMaxParam
 	}
-	if s.stmts.limit = opts.StatementsMemory; s.stmts.limit == 0 {
+	if s.stmts.limit = opts.StatementsMemory; s.stmts.limit <= 0 {
 		s.stmts.limit = DefaultStatementsMemory
 	}
 	return s
@@ -192,7 +194,7 @@ func (s *Session) feedDetour(side Side, p []byte) {
 
 func (s *Session) feedClient(p []byte) {
 	d := &s.client
-	for len(p) > 0 && s.phase < compressing {
+	for len(p) > 0 && s.phase.walks() {
 		if payload := d.whole(p); payload != nil {
 			d.seq, d.length = p[3], uint64(len(payload))
 			d.pos += uint64(mysqlwire.HeaderLen + len(payload))
@@ -232,7 +234,7 @@ func (s *Session) clientPiece(p []byte) (rest []byte) {
 
 func (s *Session) feedServer(p []byte) {
 	d := &s.server
-	for len(p) > 0 && s.phase < compressing {
+	for len(p) > 0 && s.phase.walks() {
 		if d.idle() {
 			if !s.begun {
 				s.begun, s.firstByte = true, s.now
@@ -305,9 +307,9 @@ func (s *Session) End(by Side, at time.Duration) {
 		return
 	}
 	s.now = at
+	s.packed.stop()
 	s.abandon([...]string{ClientClosed, ServerClosed}[by])
 	s.phase = ended
-	s.packed.stop()
 	if r := s.event(EventClose); r != nil {
 		r.BytesIn, r.BytesOut, r.Commands = s.client.pos, s.server.pos, s.commands
 		if s.detour > holding {

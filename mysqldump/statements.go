@@ -17,6 +17,7 @@ type statement struct {
 	params int
 	types  []paramType // of the execution before, of at most maxTypes parameters
 	long   []longData  // for the execution to come, by parameter
+	lost   bool        // more of it was sent, and it is not known for which execution
 	size   int         // bytes that it counts for
 }
 

@@ -56,8 +56,8 @@ func (s *Session) name(b []byte) string {
 	return string(b)
 }
 
-// convertTexts converts the texts of the record of c.
-func (s *Session) convertTexts(c *command) {
+// convertTexts converts the texts of the record. A prepared statement's is in the character set prepared.
+func (s *Session) convertTexts(prepared *charset) {
 	r := &s.rec
 	var ok bool
 	if r.Query != nil {
@@ -65,8 +65,7 @@ func (s *Session) convertTexts(c *command) {
 		r.QueryRaw = !ok
 	}
 	if r.StmtPrepareQuery != nil {
-		set := s.statement(c).set
-		r.StmtPrepareQuery, ok = s.inUTF8(set, r.StmtPrepareQuery, r.QueryTruncated)
+		r.StmtPrepareQuery, ok = s.inUTF8(prepared, r.StmtPrepareQuery, r.QueryTruncated)
 		r.QueryRaw = !ok
 	}
 	r.ErrorMessage, _ = s.inUTF8(s.serverText, r.ErrorMessage, true)

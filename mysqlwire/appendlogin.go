@@ -57,8 +57,8 @@ func AppendTLSRequest(b []byte, l *Login) []byte {
 
 // AppendLogin appends the payload of l, with the authentication data auth, to b. What the packet holds
 // follows from l's capabilities: [ConnectWithDB] is set and cleared here, for a Database that is or is not
-// empty. [Protocol41] and [SecureConnection] must be set, and auth has at most 255 bytes unless
-// [PluginAuthLenEnc] is.
+// empty. [Protocol41] and [SecureConnection] must be set, [ZstdCompression], whose level is not in a Login, must
+// not be, and auth has at most 255 bytes unless [PluginAuthLenEnc] is set.
 func AppendLogin(b []byte, l *Login, auth []byte) []byte {
 	start := len(b)
 	b = AppendTLSRequest(b, l) // the same fields, but for the flag
@@ -94,22 +94,4 @@ func AppendAttribute(a Attributes, name, value []byte) Attributes {
 func AppendERR(b []byte, code uint16, sqlState, message string) []byte {
 	b = append(b, HeaderERR, byte(code), byte(code>>8), '#')
 	return append(append(b, sqlState...), message...)
-}
-
-// An AuthSwitch is the server's request to authenticate with another plugin, or with another nonce.
-//
-// Protocol::AuthSwitchRequest
-type AuthSwitch struct {
-	Plugin []byte
-	Data   []byte // the plugin's: mostly a nonce
-}
-
-// ParseAuthSwitch decodes the payload of an AuthSwitchRequest.
-func ParseAuthSwitch(payload []byte) (AuthSwitch, error) {
-	c := NewCursor(payload)
-	var a AuthSwitch
-	c.Skip(1, "status_tag")
-	a.Plugin = c.NulString("plugin_name")
-	a.Data = c.Rest("plugin_provided_data")
-	return a, c.Err("AuthSwitchRequest")
 }
