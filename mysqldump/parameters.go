@@ -6,9 +6,6 @@ import (
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
-// keptValues is the number of values up to which their memory is kept for the next record.
-const keptValues = 16
-
 // longDataHeader is how many bytes stand before the data of COM_STMT_SEND_LONG_DATA.
 const longDataHeader = 1 + 6
 
@@ -152,45 +149,4 @@ func (s *Session) settle() {
 			s.flight.settled(c)
 		}
 	}
-}
-
-// tellArguments adds the arguments of c to its record.
-func (s *Session) tellArguments(c *command) {
-	a, r := c.args, &s.rec
-	if st := s.statement(c); c.id != mysqlwire.ComQuery && st != nil && st.hides() {
-		return
-	}
-	r.BulkRows, r.RowWidth = a.rows, a.width
-	if s.maxParams == 0 {
-		return
-	}
-	r.ValuesTruncated = a.cut
-	if s.values == nil {
-		s.values = make([]Value, 0, 8) // of no parameters there is an empty list
-	}
-	s.values = s.values[:0]
-	for i := range a.params {
-		s.values = append(s.values, s.value(a, &a.params[i]))
-	}
-	if c.id != mysqlwire.ComQuery && !a.lost {
-		r.Values = s.values
-	}
-	s.attrs = s.attrs[:0]
-	for i := range a.attrs {
-		name, _ := s.inUTF8(s.clientText, a.bytes(a.attrs[i].name), true)
-		s.attrs = append(s.attrs, QueryAttribute{name, s.value(a, &a.attrs[i])})
-	}
-	r.QueryAttributes = s.attrs
-}
-
-// value returns an argument as it is recorded.
-func (s *Session) value(a *arguments, v *argument) Value {
-	data, kind := a.bytes(v.value), v.kind
-	if v.text && s.clientText != nil {
-		text, ok := s.inUTF8(s.clientText, data, v.cut)
-		if data = text; !ok {
-			kind = ValueBytes
-		}
-	}
-	return Value{Kind: kind, Data: data, Length: v.length, Cut: v.cut}
 }
