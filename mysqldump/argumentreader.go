@@ -46,10 +46,10 @@ const (
 )
 
 const (
-	maxTypes      = 1024    // types that are remembered: what stands behind a value of unknown type cannot be found
+	maxTypes      = 1024    // types that are remembered
 	maxName       = 256     // bytes that are kept of a query attribute's name
 	maxLate       = 4 << 10 // bytes that are kept of a payload that can be decoded only later
-	mostArguments = 1 << 17 // a count of parameters and attributes that is larger is none
+	mostArguments = 65535   // parameters and attributes of a command; MySQL refuses more
 	bulkRows      = 4       // rows of COM_STMT_BULK_EXECUTE whose values are kept
 )
 
@@ -73,7 +73,8 @@ type argumentReader struct {
 	consumed uint64    // bytes before the text
 	begun    bool      // the command's first byte was left out
 	types    []paramType
-	nulls    [maxTypes / 8]byte
+	forms    formList // of the attributes behind those whose types are kept
+	nulls    []byte   // the NULL bitmap
 }
 
 // A paramType is the type of a parameter: a FieldType, and flags in the upper byte.
@@ -87,7 +88,7 @@ func (t paramType) unsigned() bool             { return t>>8&mysqlwire.UnsignedP
 func (r *argumentReader) begin(id mysqlwire.Command, args *arguments, room int) {
 	args.reset()
 	r.id, r.args, r.room, r.stmt, r.current = id, args, room, nil, nil
-	r.p, r.held, r.types = nil, r.held[:0], r.types[:0]
+	r.p, r.held, r.types, r.nulls, r.forms = nil, r.held[:0], r.types[:0], r.nulls[:0], formList{}
 	r.params, r.total, r.i, r.left, r.consumed, r.begun = 0, 0, 0, 0, 0, false
 	r.state = argHeader
 	if id == mysqlwire.ComQuery {
@@ -136,7 +137,10 @@ func (r *argumentReader) end() (found bool) {
 		r.ended()
 	}
 	found = r.state == argText
-	r.args, r.stmt, r.current, r.p = nil, nil, nil, nil
+	r.args, r.stmt, r.current, r.p, r.forms = nil, nil, nil, nil, formList{}
+	if cap(r.nulls) > maxTypes/8 {
+		r.nulls = nil
+	}
 	return found
 }
 
@@ -160,7 +164,7 @@ func (r *argumentReader) step() bool {
 		return whole && r.number(n)
 	case argNulls:
 		b := r.upTo(r.left)
-		copy(r.nulls[min(len(r.nulls), (r.total+7)/8-int(r.left)):], b)
+		r.nulls = append(r.nulls, b...)
 		if r.left -= uint64(len(b)); r.left > 0 {
 			return false
 		}
@@ -176,6 +180,9 @@ func (r *argumentReader) step() bool {
 		if len(r.types) < maxTypes {
 			r.types = append(r.types, paramType(binary.LittleEndian.Uint16(b)))
 			r.newAttr()
+		} else if r.id == mysqlwire.ComQuery {
+			r.forms.add(r.form(mysqlwire.FieldType(b[0])))
+			r.args.cut = true
 		}
 		if r.state = argName; r.id == mysqlwire.ComStmtBulkExecute || !r.caps.Has(mysqlwire.QueryAttributes) {
 			return r.typed()

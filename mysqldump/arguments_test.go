@@ -107,7 +107,7 @@ func decodePlainly(a *argumentCase, st *statement) (d decoding, ok bool) {
 		bound, named = c.Uint16("bulk_flags")&flagBulkTypes != 0, false
 	}
 	bulk := id == mysqlwire.ComStmtBulkExecute
-	if c.Failed() || total > maxTypes || total < uint64(params) || bulk && params == 0 {
+	if c.Failed() || total > mostArguments || total > maxTypes && id != mysqlwire.ComQuery || total < uint64(params) || bulk && params == 0 {
 		return d, false
 	}
 	var nulls []byte
@@ -313,7 +313,7 @@ func FuzzArguments(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, turn := range script.Turns {
-			if len(turn.Data) < 6 || len(turn.Data) > 4<<10 || !turn.Client || turn.Data[3] != 0 {
+			if len(turn.Data) < 6 || len(turn.Data) > 8<<10 || !turn.Client || turn.Data[3] != 0 {
 				continue
 			}
 			payload := turn.Data[mysqlwire.HeaderLen:]

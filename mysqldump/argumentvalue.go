@@ -70,12 +70,17 @@ func (r *argumentReader) value() bool {
 	case r.i == r.total:
 		r.state = argDone
 		return false
-	case r.i >= len(r.types), !bulk && r.stmt != nil && r.i >= r.maxParams && len(r.args.attrs) == 0:
+	case r.i >= len(r.types)+r.forms.n, !bulk && r.stmt != nil && r.i >= r.maxParams && len(r.args.attrs) == 0:
 		r.args.cut = true
 		r.state = argDone // of COM_QUERY the text is not found
 		return false
 	}
-	t := r.types[r.i]
+	var t paramType
+	if r.i < len(r.types) {
+		t = r.types[r.i]
+	} else {
+		t = r.forms.at(r.i - len(r.types))
+	}
 	if !bulk {
 		if r.stmt != nil && r.i < r.params {
 			if l := r.stmt.longData(r.i); l != nil {
@@ -120,20 +125,6 @@ func (r *argumentReader) value() bool {
 	default:
 		return r.lose()
 	}
-}
-
-// encoding returns how the server reads a value of type t. Attributes of the types that clients do not bind
-// are strings to MySQL (tried on 9.7.4): to read them otherwise would be to lose the text behind them. As
-// parameters MySQL refuses these types, and MariaDB takes some for NULL without a byte.
-func (r *argumentReader) encoding(t mysqlwire.FieldType) (e mysqlwire.Encoding, size int) {
-	e, size = t.Encoding()
-	switch attribute := r.i >= r.params; {
-	case attribute && (e == mysqlwire.EncodingUnknown || t == mysqlwire.TypeNull || t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear):
-		return mysqlwire.EncodingString, 0
-	case !attribute && (t == mysqlwire.TypeInt24 || t == mysqlwire.TypeYear || t == mysqlwire.TypeBit || t == mysqlwire.TypeGeometry):
-		return mysqlwire.EncodingUnknown, 0
-	}
-	return e, size
 }
 
 // plain takes the value b, which is not a string.

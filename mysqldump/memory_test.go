@@ -258,17 +258,17 @@ func TestSessionMemory(t *testing.T) {
 			"COM_QUERY rows=0 length=0 infile=0 values=0 attributes=0 cut=true error=0",
 		},
 		{
-			"100,000 query attributes", attrs, sessionLimit,
+			"65,535 query attributes", attrs, sessionLimit + valuesLimit,
 			func(t *talk) {
-				const n = 100_000
+				const n = 65535
 				types := strings.Repeat("\xfe\x00\xc8"+strings.Repeat("n", 200), n)
 				values := strings.Repeat("\xc8"+strings.Repeat("v", 200), n)
-				payload := "\x03" + lenEnc(n) + "\x01" + string(make([]byte, n/8)) + "\x01" + types + values + "SELECT 1"
+				payload := "\x03" + lenEnc(n) + "\x01" + string(make([]byte, (n+7)/8)) + "\x01" + types + values + "SELECT 1"
 				t.repeat(1, mysqldump.Client, huge(payload))
 				t.look()
 				t.ok()
 			},
-			"COM_QUERY rows=0 length=0 infile=0 values=0 attributes=64 cut=true error=0",
+			"COM_QUERY rows=0 length=8 infile=0 values=0 attributes=64 cut=true error=0",
 		},
 		{
 			"an EXECUTE with a parameter of 64 MiB", 0, sessionLimit,
