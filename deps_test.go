@@ -16,6 +16,7 @@ var pure = map[string][]string{
 	"proxyheader": {"github.com/pires/go-proxyproto"},
 	"mysqlwire":   {},
 	"mysqldump":   {modulePath + "/mysqlwire", "golang.org/x/text", "github.com/klauspost/compress"},
+	"mysqlproxy":  {modulePath + "/mysqlwire"},
 }
 
 // TestDependencies asks the go command what each pure package pulls in. depguard, in .golangci.yml, sees

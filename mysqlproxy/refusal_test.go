@@ -1,0 +1,56 @@
+package mysqlproxy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/l4mysql/l4mysql/mysqlwire"
+)
+
+// TestRefusals has the codes and states of MySQL's Server Error Message Reference, and the texts of the
+// message files of MySQL 9.1 and MariaDB 10.11, where they have them.
+func TestRefusals(t *testing.T) {
+	const blocked = "ERROR 1129 (HY000): Host 'h' is blocked because of many connection errors; unblock with "
+	for _, tt := range []struct {
+		refusal *Refusal
+		want    string
+	}{
+		{TooManyConnections(), "ERROR 1040 (08004): Too many connections"},
+		{BadHandshake(""), "ERROR 1043 (08S01): Bad handshake"},
+		{BadHandshake("because"), "ERROR 1043 (08S01): Bad handshake: because"},
+		{AccessDenied("app", "::1", true), "ERROR 1045 (28000): Access denied for user 'app'@'::1' (using password: YES)"},
+		{AccessDenied("", "h", false), "ERROR 1045 (28000): Access denied for user ''@'h' (using password: NO)"},
+		{ShutdownInProgress(), "ERROR 1053 (08S01): Server shutdown in progress"},
+		{UnknownError("no route"), "ERROR 1105 (HY000): no route"},
+		{HostBlocked(MySQL, "h"), blocked + "'mysqladmin flush-hosts'"},
+		{HostBlocked(MariaDB, "h"), blocked + "'mariadb-admin flush-hosts'"},
+		{HostNotAllowed(MySQL, "h"), "ERROR 1130 (HY000): Host 'h' is not allowed to connect to this MySQL server"},
+		{HostNotAllowed(MariaDB, "h"), "ERROR 1130 (HY000): Host 'h' is not allowed to connect to this MariaDB server"},
+		{OldProtocol(MySQL), "ERROR 1251 (08004): Client does not support authentication protocol requested by server; " +
+			"consider upgrading MySQL client"},
+		{TLSRequired(), "ERROR 3159 (HY000): Connections using insecure transport are prohibited while " +
+			"--require_secure_transport=ON."},
+	} {
+		if got := tt.refusal.Error(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+		if tt.refusal.Code >= 2000 && tt.refusal.Code <= 2999 {
+			t.Errorf("%v: a client library's code", tt.refusal)
+		}
+		e, err := mysqlwire.ParseERR(tt.refusal.Append([]byte{}))
+		if err != nil || (Refusal{e.Code, string(e.SQLState), string(e.Message)}) != *tt.refusal {
+			t.Errorf("%v: packet has %d (%s) %s, %v", tt.refusal, e.Code, e.SQLState, e.Message, err)
+		}
+	}
+}
+
+// TestRefusalLength: a client's name for itself can be as long as its login.
+func TestRefusalLength(t *testing.T) {
+	name := strings.Repeat("x", 60_000)
+	for _, r := range []*Refusal{AccessDenied(name, name, true), BadHandshake(name), UnknownError(name)} {
+		e, err := mysqlwire.ParseERR(r.Append(nil))
+		if err != nil || len(e.Message) == 0 || len(e.Message) > 511 {
+			t.Errorf("%d: a text of %d bytes, %v; want at most 511", r.Code, len(e.Message), err)
+		}
+	}
+}
