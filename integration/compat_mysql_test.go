@@ -43,8 +43,8 @@ func newMySQLDir(t testing.TB) (here, there string) {
 	return here, there
 }
 
-// startMySQL starts a MySQL server for one test, without TLS, and with the functions that tell query
-// attributes.
+// startMySQL starts a MySQL server for one test, without TLS unless the options name a version of it, and with
+// the functions that tell query attributes.
 func startMySQL(t testing.TB, options ...string) *MariaDB {
 	t.Helper()
 	if mysqlRoot == "" {
@@ -54,7 +54,7 @@ func startMySQL(t testing.TB, options ...string) *MariaDB {
 	options = append([]string{
 		"--no-defaults", "--skip-name-resolve", "--disable-log-bin", "--datadir=" + there + "/data",
 		"--secure-file-priv=NULL", "--innodb-buffer-pool-size=32M", "--innodb-redo-log-capacity=8M",
-		"--innodb-flush-log-at-trx-commit=0",
+		"--innodb-flush-log-at-trx-commit=0", "--tls-version=",
 	}, options...)
 	// mysqld must not run as root. Its user owns the directory, and has a number only.
 	asServer := func(args ...string) *exec.Cmd {
@@ -81,7 +81,7 @@ func startMySQL(t testing.TB, options ...string) *MariaDB {
 	t.Cleanup(func() { _ = db.Admin.Close() })
 	db.process, err = startProcess(asServer(
 		"--socket="+there+"/sock", "--pid-file="+there+"/pid", "--tmpdir="+there, "--bind-address=127.0.0.1",
-		fmt.Sprint("--port=", port), "--mysqlx=OFF", "--tls-version=", "--performance-schema=ON",
+		fmt.Sprint("--port=", port), "--mysqlx=OFF", "--performance-schema=ON",
 		"--general-log=ON", "--log-output=TABLE",
 	), func(*process) error { return db.Admin.Ping() })
 	if err != nil {

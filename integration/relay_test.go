@@ -64,8 +64,7 @@ func (f *relayFront) start() (addr string) {
 	return l.Addr().String()
 }
 
-// serve returns nil for a session, for a login that the upstream has refused, and for one that the client has
-// left.
+// serve returns nil for a session, for a login that was refused, and for one that the client has left.
 func (f *relayFront) serve(conn net.Conn) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -98,7 +97,8 @@ func (f *relayFront) serve(conn net.Conn) error {
 	}
 	_, err = relay.Run(ctx)
 	leg, ok := errors.AsType[*mysqlproxy.LegError](err)
-	if errors.As(err, new(*mysqlproxy.ServerError)) || ok && leg.Leg == mysqlproxy.Client {
+	refused := errors.As(err, new(*mysqlproxy.ServerError)) || errors.As(err, new(*mysqlproxy.SecrecyError))
+	if refused || ok && leg.Leg == mysqlproxy.Client {
 		return nil
 	}
 	if err != nil {

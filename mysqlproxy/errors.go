@@ -99,7 +99,11 @@ func (e *SecrecyError) text() string {
 		return e.Plugin + " needs TLS on the client's connection, too, because the upstream's is secret; " +
 			"or reach the upstream over TCP without TLS"
 	}
-	text := e.Plugin + " would send the password in clear to the upstream; use TLS or a unix socket towards it"
+	text := e.Plugin + " would send the password in clear to the upstream; use TLS"
+	if e.Plugin != sha256Password {
+		text += " or a unix socket"
+	}
+	text += " towards it"
 	if e.Plugin == sha256Password || e.Plugin == cachingSHA2 {
 		text += ", or set rsa_bridge"
 	}

@@ -49,6 +49,7 @@ type Leg struct {
 	Greeting     mysqlwire.Greeting   // the upstream's
 	Capabilities mysqlwire.Capability // that are in effect between the proxy and the upstream
 	Secret       bool                 // nobody on the way can read along: TLS, or a unix socket
+	TLS          bool                 // it is TLS
 	seq          uint8                // of the login
 	progress
 }

@@ -137,6 +137,24 @@ var relayCases = []relayCase{
 		wantErr: isSecrecy(sha256Password, Server), wantSeq: 4,
 	},
 	{
+		name: "sha256_password, TLS to a socket", clientSeq: 2, serverSeq: 1, clientSecret: true, serverSecret: true,
+		client:  script{wants(3, exposedText(sha256Password, Server))},
+		server:  script{sends(2, toSHA256), wants(3, ""), sends(4, denied)},
+		wantErr: isSecrecy(sha256Password, Server), wantSeq: 4,
+	},
+	{
+		name: "sha256_password, plain to TLS", clientSeq: 1, serverSeq: 2, serverSecret: true,
+		client:  script{wants(2, exposedText(sha256Password, Client))},
+		server:  script{sends(3, toSHA256), wants(4, ""), sends(5, denied)},
+		wantErr: isSecrecy(sha256Password, Client), wantSeq: 3,
+	},
+	{
+		name: "sha256_password, TLS on both", clientSeq: 2, serverSeq: 2, clientSecret: true, serverSecret: true,
+		client:  script{wants(3, toSHA256), sends(4, "S3cr3t\x00"), wants(5, ok1)},
+		server:  script{sends(3, toSHA256), wants(4, "S3cr3t\x00"), sends(5, ok1)},
+		wantSeq: 6,
+	},
+	{
 		name: "mysql_clear_password, TLS to plain", clientSeq: 2, serverSeq: 1, clientSecret: true,
 		client:  script{wants(3, exposedText(clearPassword, Server))},
 		server:  script{sends(2, toClear), wants(3, ""), sends(4, denied)},
@@ -348,7 +366,8 @@ func (tt *relayCase) run(t *testing.T, dial func(*testing.T) (net.Conn, net.Conn
 	r := &Relay{
 		Client: NewConn(clientEnd), ClientSeq: tt.clientSeq, Secret: tt.clientSecret,
 		Server: &Leg{
-			Conn: NewConn(serverEnd), Capabilities: mysqlwire.Protocol41 | tt.caps, Secret: tt.serverSecret, seq: tt.serverSeq,
+			Conn: NewConn(serverEnd), Capabilities: mysqlwire.Protocol41 | tt.caps, Secret: tt.serverSecret,
+			TLS: tt.serverSecret && tt.serverSeq == 2, seq: tt.serverSeq,
 		},
 	}
 	clientDone := tt.client.start(t, Client, clientFar, slow)

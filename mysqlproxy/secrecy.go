@@ -23,7 +23,7 @@ const (
 // The server's leg may be in the hands of somebody else, so this goes by what clients take for a packet, not
 // by what servers send.
 func (x *exchange) exposed(payload []byte) *SecrecyError {
-	if x.Secret == x.Server.Secret || len(payload) == 0 {
+	if len(payload) == 0 {
 		return nil
 	}
 	switch {
@@ -35,12 +35,19 @@ func (x *exchange) exposed(payload []byte) *SecrecyError {
 			x.plugin = string(s.Plugin)
 		}
 		switch x.plugin {
-		case sha256Password, clearPassword, dialog, openIDConnect:
-			if x.Secret {
+		case sha256Password: // its server wants the password encrypted on a unix socket, too (tried on MySQL 9.7)
+			if x.Secret && !x.Server.TLS {
+				return &SecrecyError{x.plugin, Server}
+			}
+			if !x.Secret && x.Server.TLS {
+				return &SecrecyError{x.plugin, Client}
+			}
+		case clearPassword, dialog, openIDConnect:
+			if x.Secret && !x.Server.Secret {
 				return &SecrecyError{x.plugin, Server}
 			}
 		}
-	case (x.plugin == cachingSHA2 || x.plugin == "") && isFullAuthentication(payload):
+	case (x.plugin == cachingSHA2 || x.plugin == "") && x.Secret != x.Server.Secret && isFullAuthentication(payload):
 		if x.Secret {
 			return &SecrecyError{cachingSHA2, Server}
 		}

@@ -24,7 +24,7 @@ func (l *Leg) startTLS(config *tls.Config, login *mysqlwire.Login) error {
 	}
 	first.seen = nil
 	first.done = true
-	l.Conn, l.Secret = NewConn(conn), true
+	l.Conn, l.Secret, l.TLS = NewConn(conn), true, true
 	return nil
 }
 
