@@ -46,6 +46,8 @@ func (s *Session) okPacket(payload []byte) {
 		if s.changed.inPacket {
 			r.Changes, s.changed.inPacket = bytes.Clone(r.Changes), false
 		}
+		// The messages of the results to come are in it already; the text is the client's, and in the set of before.
+		s.applyCharsets(charsetChange{server: s.changed.server, hasServer: s.changed.hasServer})
 	}
 	s.end(ok.Status, ok.Warnings, s.hasStatus())
 }
