@@ -54,7 +54,9 @@ func (s *Session) endArguments(c *command) bool {
 	}
 	s.flight.hold(c, len(a.data)+argumentSize*(len(a.params)+len(a.attrs)))
 	if a.late {
-		s.flight.unsettle(c)
+		if s.flight.unsettle(c); s.flight.unsure == 1 { // what it waits for has come meanwhile
+			s.settle()
+		}
 	}
 	return found
 }
@@ -133,6 +135,7 @@ func (s *Session) readLate(c *command) {
 	st := r.stmt
 	r.end()
 	if st != nil {
+		c.secret = st.hides()
 		s.executed(st)
 	}
 }
