@@ -31,7 +31,10 @@ func (s *Session) clientBegins(first byte) (keep int) {
 	case mysqlwire.ComChangeUser:
 		s.flight.unsettle(c)
 		return loginLimit
-	case mysqlwire.ComStmtPrepare, mysqlwire.ComResetConnection:
+	case mysqlwire.ComStmtPrepare:
+		s.longAhead = false
+		s.flight.unsettle(c)
+	case mysqlwire.ComResetConnection:
 		s.flight.unsettle(c)
 	case mysqlwire.ComStmtSendLongData:
 		return longDataHeader + s.maxParam

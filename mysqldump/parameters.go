@@ -52,6 +52,10 @@ func (s *Session) endArguments(c *command) bool {
 		c.secret = st.hides() // it may be forgotten before the answer
 		s.executed(st)
 	}
+	if a.late && s.longAhead {
+		a.lose() // which parameters have no bytes there is not known
+	}
+	s.longAhead = false
 	s.flight.hold(c, len(a.data)+argumentSize*(len(a.params)+len(a.attrs)))
 	if a.late {
 		if s.flight.unsettle(c); s.flight.unsure == 1 { // what it waits for has come meanwhile
@@ -80,15 +84,15 @@ func (s *Session) executed(st *statement) {
 func (s *Session) takeArguments(c *command, in *mysqlwire.Cursor) {
 	switch {
 	case c.args != nil:
-		if s.endArguments(c); c.args.late && s.longDataAhead() {
-			c.args.lose() // which parameters have no bytes there is not known
-		}
+		s.endArguments(c)
 	case c.id == mysqlwire.ComStmtSendLongData:
 		param, limit := int(in.Uint16("param_id")), s.maxParam
 		if param >= s.maxParams {
 			limit = 0 // that it has come must be known, to find what follows it
 		}
 		switch st := s.known(c.stmtID); {
+		case s.flight.unsure > 0 && c.stmtID == lastPrepared:
+			s.longAhead = true
 		case st == nil || in.Failed():
 		case s.flight.unsure > 0:
 			st.lost = true // an execution before it may still have to be read
@@ -111,18 +115,6 @@ func (s *Session) sentTo(id uint32) (st *statement, late bool) {
 		return nil, true
 	}
 	return s.known(id), false
-}
-
-// longDataAhead reports whether the client has sent long data for the statement that is still being
-// prepared, and no execution before the present one that used it up.
-func (s *Session) longDataAhead() bool {
-	ahead := false
-	for i := range s.flight.n - 1 {
-		c := s.flight.at(i)
-		ahead = c.id == mysqlwire.ComStmtSendLongData && c.stmtID == lastPrepared ||
-			ahead && c.id != mysqlwire.ComStmtPrepare && c.args == nil
-	}
-	return ahead
 }
 
 // readLate reads the arguments of c that could not be read when they came, because the statement was

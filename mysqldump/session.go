@@ -98,6 +98,7 @@ type Session struct {
 	stmts      statements
 	reader     *argumentReader // of the client's current command; nil until one has arguments
 	lastStmt   *statement      // what statement id 0xFFFFFFFF means
+	longAhead  bool            // long data was sent for the statement that is still being prepared
 	clientText *charset        // of what the client sends
 	serverText *charset        // of the server's messages
 	converted  []byte          // texts of rec that are not in the packets' own bytes

@@ -130,10 +130,7 @@ func nobody(server mysqlwire.Capability) mysqlwire.Login {
 
 // write sends the login.
 func (l *Leg) write(login mysqlwire.Login, auth []byte) error {
-	if login.Capabilities.Has(mysqlwire.Protocol41) {
-		return l.WritePacket(l.seq, mysqlwire.AppendLogin(nil, &login, auth))
-	}
-	return l.WritePacket(l.seq, appendLogin320(&login, auth))
+	return l.WritePacket(l.seq, mysqlwire.AppendLogin(nil, &login, auth))
 }
 
 func isUnix(conn net.Conn) bool {

@@ -2,7 +2,6 @@ package mysqlproxy
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
@@ -91,22 +90,4 @@ func (h *Hello) attributes() mysqlwire.Attributes {
 		}
 	}
 	return all
-}
-
-// appendLogin320 returns the payload of a login of before 4.1.
-//
-// Protocol::HandshakeResponse320
-func appendLogin320(l *mysqlwire.Login, auth []byte) []byte {
-	caps := l.Capabilities &^ mysqlwire.ConnectWithDB
-	if len(l.Database) > 0 {
-		caps |= mysqlwire.ConnectWithDB
-	}
-	b := binary.LittleEndian.AppendUint16(nil, uint16(caps))
-	b = append(b, byte(l.MaxPacket), byte(l.MaxPacket>>8), byte(l.MaxPacket>>16))
-	b = append(append(b, l.User...), 0)
-	b = append(b, auth...)
-	if len(l.Database) > 0 {
-		b = append(append(append(b, 0), l.Database...), 0)
-	}
-	return b
 }

@@ -57,15 +57,21 @@ func AppendTLSRequest(b []byte, l *Login) []byte {
 
 // AppendLogin appends the payload of l, with the authentication data auth, to b. What the packet holds
 // follows from l's capabilities: [ConnectWithDB] is set and cleared here, for a Database that is or is not
-// empty. [Protocol41] and [SecureConnection] must be set, [ZstdCompression], whose level is not in a Login, must
-// not be, and auth has at most 255 bytes unless [PluginAuthLenEnc] is set.
+// empty. Without [Protocol41] it is the login of before 4.1. With it [SecureConnection] must be set,
+// [ZstdCompression], whose level is not in a Login, must not be, and auth has at most 255 bytes unless
+// [PluginAuthLenEnc] is set.
+//
+// Protocol::HandshakeResponse41, Protocol::HandshakeResponse320
 func AppendLogin(b []byte, l *Login, auth []byte) []byte {
-	start := len(b)
-	b = AppendTLSRequest(b, l) // the same fields, but for the flag
 	caps := l.Capabilities &^ ConnectWithDB
 	if len(l.Database) > 0 {
 		caps |= ConnectWithDB
 	}
+	if !caps.Has(Protocol41) {
+		return appendLogin320(b, l, caps, auth)
+	}
+	start := len(b)
+	b = AppendTLSRequest(b, l) // the same fields, but for the flag
 	binary.LittleEndian.PutUint32(b[start:], uint32(caps))
 	b = appendNul(b, l.User)
 	if caps.Has(PluginAuthLenEnc) {
@@ -81,6 +87,16 @@ func AppendLogin(b []byte, l *Login, auth []byte) []byte {
 	}
 	if caps.Has(ConnectAttrs) {
 		b = AppendLenEncString(b, l.Attributes)
+	}
+	return b
+}
+
+func appendLogin320(b []byte, l *Login, caps Capability, auth []byte) []byte {
+	b = binary.LittleEndian.AppendUint16(b, uint16(caps))
+	b = append(b, byte(l.MaxPacket), byte(l.MaxPacket>>8), byte(l.MaxPacket>>16))
+	b = append(appendNul(b, l.User), auth...)
+	if caps.Has(ConnectWithDB) {
+		b = appendNul(append(b, 0), l.Database)
 	}
 	return b
 }

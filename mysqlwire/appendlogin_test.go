@@ -49,12 +49,17 @@ func TestAppendLogin(t *testing.T) {
 		{"no schema", Login{Capabilities: caps41, MaxPacket: 1 << 24, Collation: 8, User: []byte("app"), AuthPlugin: []byte("mysql_native_password")}, "12345678901234567890"},
 		{"no plugin", Login{Capabilities: Protocol41 | SecureConnection | LongPassword, MaxPacket: 7, Collation: 33, User: []byte("haproxy")}, ""},
 		{"MariaDB", Login{Capabilities: caps41&^LongPassword | MariaDBBulk, Collation: 45, User: []byte(""), AuthPlugin: []byte("x")}, "\x00"},
+		{"3.23", Login{Capabilities: ConnectWithDB | LongPassword, MaxPacket: 0x123456, User: []byte("old"), Database: []byte("shop")}, "12345678"},
+		{"3.23, no schema", Login{Capabilities: LongPassword, MaxPacket: 7, User: []byte("old")}, "12345678"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			payload := AppendLogin(nil, &test.login, []byte(test.auth))
 			got, auth, err := ParseLoginWithAuth(payload)
 			if err != nil || string(auth) != test.auth || !reflect.DeepEqual(got, test.login) {
 				t.Errorf("got %+v, %q, %v; want %+v, %q", got, auth, err, test.login, test.auth)
+			}
+			if !test.login.Capabilities.Has(Protocol41) {
+				return // TLS was asked for in another form
 			}
 			if IsTLSRequest(payload) {
 				t.Error("it is taken for an SSLRequest")
