@@ -111,6 +111,20 @@ func TestQueueDrops(t *testing.T) {
 	}
 }
 
+// offerAll has each of the producers offer records at once with the others: producer p those from p*each on.
+func offerAll(q *queue, producers, each uint64) {
+	var all sync.WaitGroup
+	for p := range producers {
+		all.Go(func() {
+			for i := range each {
+				q.offer(numbered(p*each + i))
+			}
+		})
+	}
+	all.Wait()
+	q.flush(5 * time.Second)
+}
+
 // TestQueueCounts: whatever the speed of the log, each record is either written or told of as dropped, and
 // the metric says the same. Those that are written keep their order.
 func TestQueueCounts(t *testing.T) {
@@ -128,16 +142,7 @@ func TestQueueCounts(t *testing.T) {
 			dropped[p] += e.dropped
 			time.Sleep(pause)
 		})
-		var all sync.WaitGroup
-		for p := range uint64(producers) {
-			all.Go(func() {
-				for i := range uint64(each) {
-					q.offer(numbered(p*each + i))
-				}
-			})
-		}
-		all.Wait()
-		q.flush(5 * time.Second)
+		offerAll(q, producers, each)
 		q.offer(numbered(producers*each - 1)) // tells of what was dropped last
 		q.flush(5 * time.Second)
 		within(t, 5*time.Second, "the queue is empty", q.idle)
@@ -205,16 +210,7 @@ func TestQueueBlocksMany(t *testing.T) {
 			}
 			next[p]++
 		})
-		var all sync.WaitGroup
-		for p := range uint64(producers) {
-			all.Go(func() {
-				for i := range uint64(each) {
-					q.offer(numbered(p*each + i))
-				}
-			})
-		}
-		all.Wait()
-		q.flush(5 * time.Second)
+		offerAll(q, producers, each)
 		within(t, 5*time.Second, "the queue is empty", q.idle)
 		for p := range next {
 			if next[p] != each {

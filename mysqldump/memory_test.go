@@ -183,6 +183,7 @@ func TestSessionMemory(t *testing.T) {
 		attrs   = mysqlwire.QueryAttributes
 		execute = "\x17\x07\x00\x00\x00\x00\x01\x00\x00\x00"
 		blob    = execute + "\x00\x01\xfc\x00" // one parameter, bound as a blob
+		bulk    = "\xfa\x07\x00\x00\x00\x80\x00\xfc\x00"
 		insert  = "\x03INSERT INTO t VALUES ('"
 	)
 	for _, test := range []struct {
@@ -308,6 +309,28 @@ func TestSessionMemory(t *testing.T) {
 				t.ok()
 			},
 			"COM_STMT_EXECUTE rows=0 length=0 infile=0 values=64 attributes=0 cut=true error=0 first=1024/1024",
+		},
+		{
+			"a BULK_EXECUTE with 65,536 rows of 1 KiB", 0, sessionLimit,
+			func(t *talk) {
+				t.prepare(7, "INSERT INTO t VALUES (?)", 1)
+				row := "\x00\xfc\x00\x04" + strings.Repeat("v", 1<<10)
+				t.repeat(1, mysqldump.Client, huge(bulk+strings.Repeat(row, 64<<10)))
+				t.look()
+				t.ok()
+			},
+			"COM_STMT_BULK_EXECUTE rows=0 length=0 infile=0 values=4 attributes=0 cut=false error=0 first=1024/1024",
+		},
+		{
+			"a BULK_EXECUTE with a value of 64 MiB", 0, sessionLimit,
+			func(t *talk) {
+				t.prepare(7, "INSERT INTO t VALUES (?)", 1)
+				head := len(bulk) + len("\x00") + len(lenEnc(64*mib))
+				t.long(mysqldump.Client, 0, bulk+"\x00"+lenEnc(64*mib), head+64*mib)
+				t.look()
+				t.ok()
+			},
+			"COM_STMT_BULK_EXECUTE rows=0 length=0 infile=0 values=1 attributes=0 cut=true error=0 first=1024/67108864",
 		},
 		{
 			"COM_STMT_SEND_LONG_DATA of 64 MiB", 0, sessionLimit,
