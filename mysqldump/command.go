@@ -193,6 +193,7 @@ func (s *Session) known(id uint32) *statement {
 }
 
 func (s *Session) closeStatement(c *command) {
+	s.tie(c)
 	if st := s.statement(c); st != nil && c.hasStmt {
 		s.stmts.drop(st.id)
 		if st == s.lastStmt {

@@ -109,6 +109,9 @@ func (s *Session) apply(c *command) {
 		if st := s.statement(c); st != nil && !st.plain {
 			s.applyText(st.set, st.text, succeeded)
 		}
+		s.tie(c)
+	case mysqlwire.ComStmtBulkExecute, mysqlwire.ComStmtSendLongData, mysqlwire.ComStmtFetch, mysqlwire.ComStmtReset:
+		s.tie(c)
 	case mysqlwire.ComStmtPrepare:
 		s.lastStmt = nil
 		if succeeded {

@@ -88,6 +88,7 @@ func (s *Session) accept(payload []byte) {
 	s.track(ok.Changes)
 	s.applyTracked()
 	s.rec.Answer = Answer{}
+	s.ties.status = ok.Status
 	s.phase = ready
 	s.serverMark = s.server.pos
 	s.answered, s.begun = s.now, false
@@ -146,4 +147,5 @@ func (s *Session) changeUser(u *mysqlwire.ChangeUser) {
 func (s *Session) forgetStatements() {
 	s.stmts.clear()
 	s.lastStmt = nil
+	s.ties.locked, s.ties.statements = false, nil
 }

@@ -60,6 +60,7 @@ func (s *Session) hasStatus() bool {
 // end ends one result: another follows, or the answer is complete.
 func (s *Session) end(status mysqlwire.Status, warnings uint16, has bool) {
 	s.rec.HasStatus, s.rec.Status, s.rec.Warnings = has, status, warnings
+	s.ties.status = status
 	s.results++
 	if status.Has(mysqlwire.StatusMoreResults) && answers[s.flight.first().id] == shapeResult {
 		s.answer = answerFirst

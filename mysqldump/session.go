@@ -105,6 +105,7 @@ type Session struct {
 	answer     answer
 	infile     bool // the client is sending a file; its packets are no commands until an empty one
 	quit       bool // the client has sent COM_QUIT
+	ties       ties
 
 	// The answer to the first command in flight.
 	rec         Record           // as far as it has been seen

@@ -33,6 +33,9 @@ func (s *Session) track(changes mysqlwire.SessionState) {
 	if name, changed := changes.Schema(); changed {
 		c.schema, c.hasSchema = string(name), true
 	}
+	if state, changed := changes.TransactionState(); changed {
+		s.ties.locked = len(state) == 8 && state[7] == 'L'
+	}
 	for name, value := range changes.SystemVariables() {
 		switch string(name) {
 		case "character_set_client":
