@@ -8,10 +8,10 @@ import (
 
 func TestConnectionIDs(t *testing.T) {
 	var ids ConnectionIDs
-	ids.last = math.MaxUint32 - 3 // the count is about to begin anew
+	ids.last.Store(math.MaxUint32 - 3) // the count is about to begin anew
 	inUse := make(map[uint32]bool)
 	for range 8 {
-		id := ids.Take()
+		id := ids.Take(func(id uint32) bool { return inUse[id] })
 		if inUse[id] || !IsOwnConnectionID(id) {
 			t.Errorf("got %#x, want one with the highest bit that is not among %v", id, inUse)
 		}
@@ -22,11 +22,10 @@ func TestConnectionIDs(t *testing.T) {
 		t.Fatalf("got %v, want ids before and after the count began anew", inUse)
 	}
 
-	// One that is in use is passed over when its turn comes again, and one that was given back is not.
-	ids.last = first - 1
-	ids.Release(first + 1)
-	ids.Release(first + 1)
-	if got := ids.Take(); got != first+1 {
+	// One that is in use is passed over when its turn comes again, and one that is not any more is not.
+	ids.last.Store(first - 1)
+	delete(inUse, first+1)
+	if got := ids.Take(func(id uint32) bool { return inUse[id] }); got != first+1 {
 		t.Errorf("got %#x, want %#x, the only one of the next that is free", got, first+1)
 	}
 	if IsOwnConnectionID(0) || IsOwnConnectionID(math.MaxInt32) {
@@ -36,29 +35,18 @@ func TestConnectionIDs(t *testing.T) {
 
 func TestConnectionIDsConcurrently(t *testing.T) {
 	var ids ConnectionIDs
-	var mu sync.Mutex
-	inUse := make(map[uint32]bool)
+	var taken sync.Map
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for range 500 {
-				id := ids.Take()
-				mu.Lock()
-				if inUse[id] {
-					t.Errorf("%#x is in use twice", id)
+				if id := ids.Take(func(uint32) bool { return false }); id == 0 {
+					t.Error("0 is no id")
+				} else if _, twice := taken.LoadOrStore(id, true); twice {
+					t.Errorf("%#x was given twice", id)
 				}
-				inUse[id] = true
-				mu.Unlock()
-
-				mu.Lock()
-				delete(inUse, id)
-				mu.Unlock()
-				ids.Release(id)
 			}
 		})
 	}
 	group.Wait()
-	if len(ids.used) != 0 {
-		t.Errorf("%d ids are still in use", len(ids.used))
-	}
 }

@@ -65,6 +65,15 @@ func UnknownError(text string) *Refusal {
 	return &Refusal{1105, "HY000", text}
 }
 
+// HeaderRefused is ER_UNKNOWN_ERROR with MariaDB's text for a PROXY header that it cannot read.
+func HeaderRefused() *Refusal { return UnknownError("Failed to parse proxy header") }
+
+// HeaderNotAccepted is ER_HOST_NOT_PRIVILEGED with MariaDB's text for a PROXY header from an address that may not
+// send one.
+func HeaderNotAccepted(host string) *Refusal {
+	return &Refusal{1130, "HY000", fmt.Sprintf("Proxy header is not accepted from %.255s", host)}
+}
+
 // HostBlocked is ER_HOST_IS_BLOCKED.
 func HostBlocked(f Flavour, host string) *Refusal {
 	admin := "mysqladmin"
@@ -79,6 +88,11 @@ func HostBlocked(f Flavour, host string) *Refusal {
 // not send one, too.
 func HostNotAllowed(f Flavour, host string) *Refusal {
 	return &Refusal{1130, "HY000", fmt.Sprintf("Host '%.255s' is not allowed to connect to this %s server", host, f)}
+}
+
+// ReadTimeout is ER_NET_READ_INTERRUPTED: the client has not sent in time what it should.
+func ReadTimeout() *Refusal {
+	return &Refusal{1159, "08S01", "Got timeout reading communication packets"}
 }
 
 // OldProtocol is ER_NOT_SUPPORTED_AUTH_MODE: the client does not speak protocol 4.1.

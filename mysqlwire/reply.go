@@ -59,6 +59,15 @@ func ParseOK(payload []byte, caps Capability) (OK, error) {
 	return ok, nil
 }
 
+// AppendOK appends the payload of an OK packet to b, as it is with [Protocol41]. Info and Changes are left out.
+func AppendOK(b []byte, ok *OK) []byte {
+	b = append(b, HeaderOK)
+	b = AppendLenEnc(b, ok.AffectedRows)
+	b = AppendLenEnc(b, ok.LastInsertID)
+	b = binary.LittleEndian.AppendUint16(b, uint16(ok.Status))
+	return binary.LittleEndian.AppendUint16(b, ok.Warnings)
+}
+
 // withoutLength returns the text in b, the info of an OK packet without [SessionTrack]. The manual has a
 // string<EOF> there, and servers such as Vitess send one; MySQL and MariaDB send a string<lenenc>. It is one
 // if its length is that of the rest.
