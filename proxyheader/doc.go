@@ -1,5 +1,5 @@
 // Package proxyheader decodes the PROXY protocol header, versions 1 and 2, that a load balancer puts
-// before the bytes of a connection, and says who may send one.
+// before the bytes of a connection, says who may send one, and makes the one for the next server.
 //
 // The specification is "The PROXY protocol", doc/proxy-protocol.txt of HAProxy, revision 2026/04/27; comments
 // name its sections.
@@ -8,7 +8,8 @@
 // ([ErrShort]), says that there is no header ([ErrNone]) or refuses a bad one (a [*ParseError]). Each of
 // these but ErrShort is final: further bytes do not change it, so an answer does not depend on how the
 // stream was cut into reads. [Detect] looks at the signature only. [AllowList] is the list of peers whose
-// headers may be believed; asking it is the caller's duty, as Parse knows no peer.
+// headers may be believed; asking it is the caller's duty, as Parse knows no peer. [Append] makes a header
+// for TCP that Parse decodes to the same.
 //
 // The package does no I/O, keeps no state and starts no goroutine. Its functions may be called from several
 // goroutines at once, and none of them panics on any input.
@@ -26,5 +27,5 @@
 // before it has arrived. TLVs are nested two levels deep at most (PP2_TYPE_SSL); deeper ones are opaque
 // values. Exactly one header is decoded: a second one is payload, and refusing it is the caller's decision.
 // On a datagram socket, where every datagram carries a header of its own, ErrShort means a bad datagram.
-// Headers are not written: use github.com/pires/go-proxyproto for that.
+// Headers are written for TCP and for LOCAL only: the addresses of UDP and of UNIX sockets are never sent.
 package proxyheader

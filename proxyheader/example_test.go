@@ -87,3 +87,13 @@ func ExampleParseAllowList() {
 	// 198.51.100.1:40000 false
 	// @ true
 }
+
+// A header for the next server. The addresses are of two families, so both are sent as IPv6.
+func ExampleAppend() {
+	b, leftOut, err := proxyheader.Append(nil, 1, 0, proxyheader.Outgoing{
+		Source:      &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7), Port: 4321},
+		Destination: &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 3306},
+	})
+	fmt.Printf("%q %d %v\n", b, len(leftOut), err)
+	// Output: "PROXY TCP6 ::ffff:203.0.113.7 2001:db8::1 4321 3306\r\n" 0 <nil>
+}

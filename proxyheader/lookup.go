@@ -51,6 +51,22 @@ func ValidName(name string) bool {
 	return lookups[name] != nil
 }
 
+// TypeOf returns the type of the TLVs that a name of [TLVs.Lookup] is about, so that a configuration can have whole
+// ones handed on. Names of a TLV's parts, such as ssl_cn, have none.
+func TypeOf(name string) (Type, bool) {
+	if typ, ok := typeByNumber(name); ok {
+		return typ, true
+	}
+	typ, ok := types[name]
+	return typ, ok
+}
+
+var types = map[string]Type{
+	"alpn": TypeALPN, "authority": TypeAuthority, "unique_id": TypeUniqueID, "netns": TypeNetNS, "ssl": TypeSSL,
+	"aws_vpce_id": TypeAWS, "azure_linkid": TypeAzure, "gcp_psc_id": TypeGCP,
+	"alibaba_vpc_id": TypeAlibaba, "alibaba_endpoint_id": TypeAlibaba, "alibaba_service_id": TypeAlibaba,
+}
+
 // typeByNumber reads "0x" and two hex digits of either case.
 func typeByNumber(name string) (Type, bool) {
 	digits, ok := strings.CutPrefix(name, "0x")
