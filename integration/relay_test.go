@@ -31,6 +31,7 @@ type relayFront struct {
 	network    string      // of the upstream
 	address    string
 	upstream   *tls.Config // nil: speak plain to it
+	rsaBridge  bool
 	attributes []mysqlproxy.Attribute
 	sessions   sync.WaitGroup
 }
@@ -68,7 +69,7 @@ func (f *relayFront) start() (addr string) {
 func (f *relayFront) serve(conn net.Conn) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	relay := mysqlproxy.Relay{Client: mysqlproxy.NewConn(conn)}
+	relay := mysqlproxy.Relay{Client: mysqlproxy.NewConn(conn), RSABridge: f.rsaBridge}
 	scramble := mysqlproxy.Scramble()
 	if err := relay.Client.WritePacket(0, mysqlwire.AppendGreeting(nil, &f.greeting, &scramble)); err != nil {
 		return err
@@ -97,7 +98,8 @@ func (f *relayFront) serve(conn net.Conn) error {
 	}
 	_, err = relay.Run(ctx)
 	leg, ok := errors.AsType[*mysqlproxy.LegError](err)
-	refused := errors.As(err, new(*mysqlproxy.ServerError)) || errors.As(err, new(*mysqlproxy.SecrecyError))
+	refused := errors.As(err, new(*mysqlproxy.ServerError)) || errors.As(err, new(*mysqlproxy.SecrecyError)) ||
+		errors.As(err, new(*mysqlproxy.BridgeError))
 	if refused || ok && leg.Leg == mysqlproxy.Client {
 		return nil
 	}

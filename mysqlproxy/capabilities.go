@@ -156,6 +156,13 @@ func Lacking(inEffect, upstream mysqlwire.Capability) mysqlwire.Capability {
 	return inEffect &^ upstream & shapingCapabilities
 }
 
+// Differing returns what a client that claims those capabilities, and was offered some, has in effect otherwise than an
+// upstream with others: the two would speak past each other. It is for a client whose login goes to the upstream
+// as it is.
+func Differing(claimed, offered, upstream mysqlwire.Capability) mysqlwire.Capability {
+	return claimed & (offered ^ upstream) & shapingCapabilities
+}
+
 // capabilityNames returns the manual's names, for people.
 func capabilityNames(c mysqlwire.Capability) string {
 	var names []string

@@ -85,7 +85,8 @@ func (e *LegError) Error() string {
 func (e *LegError) Unwrap() error { return e.Err }
 
 // A SecrecyError says that an authentication plugin does not work between a leg that others may read and one
-// that they cannot: the client does as its own leg allows, the server expects what its own does.
+// that they cannot: the client does as its own leg allows, the server expects what its own does. Where it is the
+// server's leg that others may read, [Relay.RSABridge] makes caching_sha2_password and sha256_password work.
 type SecrecyError struct {
 	Plugin string // one of few known names
 	Leg    Side   // the leg that others may read

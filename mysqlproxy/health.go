@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,9 @@ type HealthCheck struct {
 	// TLS is the configuration for TLS with the upstream; nil means none. A server that demands TLS is
 	// healthy without it, too.
 	TLS *tls.Config
+
+	// TLSOptional checks without TLS where the upstream offers none.
+	TLSOptional bool
 
 	// HTTP is a URL that has to answer 200, besides: for what no login shows, like a cluster's node that is
 	// not in sync. Redirections are not followed. Empty means none.
@@ -124,7 +128,7 @@ func (c *Checker) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	hello := Hello{TLS: c.TLS, Login: mysqlwire.Login{
+	hello := Hello{TLS: c.TLS, TLSOptional: c.TLSOptional, Login: mysqlwire.Login{
 		Capabilities: mysqlwire.LongPassword | mysqlwire.Transactions | needed,
 		MaxPacket:    maxLoginPacket,
 		User:         []byte(c.User),
@@ -140,11 +144,15 @@ func (c *Checker) login(ctx context.Context) error {
 	release()
 	leg.dismiss()
 	var refusal *ServerError
-	if errors.As(err, &refusal) && (refusal.SQLState == "28000" || refusal.Code == TLSRequired().Code) {
+	if errors.As(err, &refusal) && (refusal.SQLState == "28000" || slices.Contains(refusalsOfUser, refusal.Code)) {
 		return nil
 	}
 	return err
 }
+
+// refusalsOfUser are the codes of a server that is well and does not take this user, besides those with SQLSTATE 28000: it
+// must use TLS, it is locked (MySQL, MariaDB), its password has expired (the same).
+var refusalsOfUser = []uint16{TLSRequired().Code, 3118, 4151, 1862, 1820}
 
 // verdict answers the server with nothing, until it accepts the login or refuses it.
 func (l *Leg) verdict() error {

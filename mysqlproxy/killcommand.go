@@ -1,6 +1,7 @@
 package mysqlproxy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 
@@ -89,11 +90,16 @@ func parseKill(payload []byte, attributes bool) (k killCommand, ok bool) {
 	if k.query = isWord(word, "QUERY"); k.query || isWord(word, "CONNECTION") {
 		word = w.next()
 	}
-	id, err := strconv.ParseUint(string(word), 10, 32)
-	if err != nil || !IsOwnConnectionID(uint32(id)) {
+	digits, negative := bytes.CutPrefix(word, []byte("-")) // MariaDB Connector/J takes the id for a number with a sign
+	n, err := strconv.ParseUint(string(digits), 10, 32)
+	id := uint32(n)
+	if negative {
+		id = -id
+	}
+	if err != nil || !IsOwnConnectionID(id) {
 		return k, false
 	}
-	k.id, k.payload, k.start, k.end = uint32(id), payload, w.at-len(word), w.at
+	k.id, k.payload, k.start, k.end = id, payload, w.at-len(word), w.at
 	return k, w.ended()
 }
 

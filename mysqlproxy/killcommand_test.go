@@ -17,6 +17,7 @@ var killCases = []struct {
 	{in: "\x03Kill\t\r\n 02147483655 \n; \t", want: "\x03Kill\t\r\n 42 \n; \t"},
 	{in: "\x03  KILL CONNECTION 2147483655", want: "\x03  KILL CONNECTION 42"},
 	{in: "\x03KILL QUERY 2147483655", want: "\x03KILL QUERY 42", query: true},
+	{in: "\x03KILL QUERY -2147483641", want: "\x03KILL QUERY 42", query: true}, // the same, as a number with a sign
 	{in: "\x03kIlL\vquerY\f2147483655", want: "\x03kIlL\vquerY\f42", query: true},
 	{in: "\x03KILL HARD 2147483655", want: "\x03KILL HARD 42"},
 	{in: "\x03KILL SOFT CONNECTION 2147483655", want: "\x03KILL SOFT CONNECTION 42"},
@@ -32,6 +33,8 @@ var killCases = []struct {
 	{in: "\x03KILL 18446744071562067975"},
 	{in: "\x03KILL 99999999999999999999999"},
 	{in: "\x03KILL -2147483655"},
+	{in: "\x03KILL --2147483641"},
+	{in: "\x03KILL - 2147483641"},
 	{in: "\x03KILL +2147483655"},
 	{in: "\x03KILL 2_147_483_655"},
 	{in: "\x03KILL 0x80000007      "},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"slices"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -41,6 +40,10 @@ type Hello struct {
 
 	// TLS is the configuration for TLS with the upstream; nil means none. It has the name that is verified.
 	TLS *tls.Config
+
+	// TLSOptional logs in without TLS where the upstream offers none, in place of [ErrNoTLS]. Who can change
+	// what is sent on the way can hide the offer. A handshake that fails is an error all the same.
+	TLSOptional bool
 }
 
 // A Leg is the connection to an upstream that was told a login, and has not answered yet.
@@ -59,7 +62,7 @@ type Leg struct {
 // conn has no deadlines. If there is an error, the caller may close conn and try another upstream.
 //
 //   - [*ServerError]: the upstream has sent ERR, in place of its greeting or of its TLS handshake;
-//   - [ErrNoTLS], [*TLSError]: there is no TLS as it was configured;
+//   - [ErrNoTLS], unless TLSOptional is set, [*TLSError]: there is no TLS as it was configured;
 //   - [*CapabilityError]: the upstream lacks what is in effect for the client;
 //   - [*mysqlwire.ParseError]: no greeting.
 //
@@ -79,28 +82,49 @@ func (h *Hello) Say(ctx context.Context, conn net.Conn) (*Leg, error) {
 	return leg, nil
 }
 
+// ReadGreeting reads the greeting of the upstream at the other end of conn, for who hands it on untouched: raw is
+// the packet as it came, with its header. g points into it. What the upstream has sent beyond it is still to be
+// read from c. It ends with ctx, and leaves no deadlines, as [Hello.Say] does.
+//
+// An upstream that has sent ERR is a [*ServerError], and what is no greeting a [*mysqlwire.ParseError]: with
+// these errors raw is what has come in its place. Otherwise it is nil.
+func ReadGreeting(ctx context.Context, conn net.Conn) (c *Conn, g mysqlwire.Greeting, raw []byte, err error) {
+	release := bound(ctx, conn)
+	defer release()
+	c = NewConn(conn)
+	g, raw, err = c.readGreeting()
+	return c, g, raw, err
+}
+
+func (c *Conn) readGreeting() (g mysqlwire.Greeting, raw []byte, err error) {
+	payload, seq, err := c.ReadPacket(maxLoginPacket)
+	if err != nil {
+		return g, nil, err
+	}
+	raw = mysqlwire.AppendHeader(make([]byte, 0, mysqlwire.HeaderLen+len(payload)), len(payload), seq)
+	raw = append(raw, payload...)
+	payload = raw[mysqlwire.HeaderLen:]
+	if len(payload) > 0 && payload[0] == mysqlwire.HeaderERR {
+		return g, raw, serverError(payload)
+	}
+	g, err = mysqlwire.ParseGreeting(payload)
+	return g, raw, err
+}
+
 // say returns both a leg and an error if the upstream has got a login and is not used.
 func (h *Hello) say(conn net.Conn) (*Leg, error) {
 	c := NewConn(conn)
-	payload, seq, err := c.ReadPacket(maxLoginPacket)
+	g, raw, err := c.readGreeting()
 	if err != nil {
 		return nil, err
 	}
-	if len(payload) > 0 && payload[0] == mysqlwire.HeaderERR {
-		return nil, serverError(payload)
-	}
-	g, err := mysqlwire.ParseGreeting(payload)
-	if err != nil {
-		return nil, err
-	}
-	g.ServerVersion, g.AuthPlugin = slices.Clone(g.ServerVersion), slices.Clone(g.AuthPlugin)
-	leg := &Leg{Conn: c, Greeting: g, Secret: isUnix(conn), seq: seq + 1}
+	leg := &Leg{Conn: c, Greeting: g, Secret: isUnix(conn), seq: raw[3] + 1}
 
 	login, auth := h.forServer(g.Capabilities)
 	var unfit error
 	if lacking := h.lacking(g.Capabilities); lacking != 0 {
 		unfit = &CapabilityError{lacking}
-	} else if h.TLS != nil && !g.Capabilities.Has(mysqlwire.TLS) {
+	} else if h.TLS != nil && !h.TLSOptional && !g.Capabilities.Has(mysqlwire.TLS) {
 		unfit = ErrNoTLS
 	}
 	if unfit != nil {
@@ -109,7 +133,7 @@ func (h *Hello) say(conn net.Conn) (*Leg, error) {
 		}
 		return leg, unfit
 	}
-	if h.TLS != nil {
+	if h.TLS != nil && g.Capabilities.Has(mysqlwire.TLS) {
 		if err := leg.startTLS(h.TLS, &login); err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -393,6 +394,118 @@ func lacks(want mysqlwire.Capability) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*CapabilityError](err)
 		return ok && e.Lacking == want
+	}
+}
+
+// TestHelloTLSOptional: an upstream that offers no TLS gets the login without, and one that offers it over TLS.
+func TestHelloTLSOptional(t *testing.T) {
+	certificate := selfSigned(t, "db.test")
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate.Leaf)
+	for _, tt := range []struct {
+		name     string
+		offered  mysqlwire.Capability
+		server   string // the name that it must have
+		wantSeq  uint8
+		wantFail bool
+	}{
+		{"offered", mysqlwire.TLS, "db.test", 2, false},
+		{"not offered", 0, "db.test", 1, false},
+		{"offered by another", mysqlwire.TLS, "other.test", 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			noLeak(t)
+			near, far := tcp(t)
+			heard := make(chan error, 1)
+			go func() {
+				c := NewConn(far)
+				payload, seq, err := hear(c, greet(serverCaps&^mysqlwire.TLS|tt.offered))
+				if err == nil && mysqlwire.IsTLSRequest(payload) {
+					c = NewConn(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+					payload, seq, err = c.ReadPacket(1 << 20)
+				}
+				if err == nil {
+					var l mysqlwire.Login
+					if l, err = mysqlwire.ParseLogin(payload); err == nil && (seq != tt.wantSeq || l.Capabilities.Has(mysqlwire.TLS) != (seq == 2)) {
+						err = fmt.Errorf("got login of packet %d with capabilities %#x", seq, l.Capabilities)
+					}
+				}
+				heard <- err
+			}()
+			h := Hello{
+				Login: clientLogin(), Auth: []byte(secret), TLSOptional: true,
+				TLS: &tls.Config{RootCAs: roots, ServerName: tt.server},
+			}
+			leg, err := h.Say(t.Context(), near)
+			if tt.wantFail {
+				_ = near.Close()
+				if <-heard; !errors.As(err, new(*tls.CertificateVerificationError)) {
+					t.Errorf("got error %v, want one of the verification", err)
+				}
+				return
+			}
+			if err != nil || leg.TLS != (tt.offered != 0) || leg.Secret != leg.TLS || leg.seq != tt.wantSeq {
+				t.Errorf("got %+v, %v", leg, err)
+			}
+			if err := <-heard; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestReadGreeting: a greeting comes with its bytes, and so does an ERR in its place; what follows it is not lost.
+func TestReadGreeting(t *testing.T) {
+	const tooMany = "\xff\x10\x04Too many connections"
+	greeting := greet(serverCaps)
+	tests := []struct {
+		name     string
+		said     string
+		wantRaw  string
+		wantRest string
+		wantErr  func(error) bool
+	}{
+		{"greeting", frame(0, greeting), frame(0, greeting), "", nil},
+		{"greeting of another sequence id", frame(7, greeting), frame(7, greeting), "", nil},
+		{"more behind", frame(0, greeting) + "more", frame(0, greeting), "more", nil},
+		{"ERR", frame(0, tooMany), frame(0, tooMany), "", isServerError(1040, "")},
+		{"no greeting", frame(3, "SSH"), frame(3, "SSH"), "", func(err error) bool { return errors.As(err, new(*mysqlwire.ParseError)) }},
+		{"half", frame(0, greeting)[:9], "", "", func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) }},
+		{"nothing", "", "", "", func(err error) bool { return errors.Is(err, io.EOF) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			noLeak(t)
+			near, far := pipe(t)
+			end := &deadlineConn{Conn: near}
+			server := script{{send: tt.said}, leaves}
+			if tt.said == "" {
+				server = script{leaves}
+			}
+			done := server.start(t, Server, far, false)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			c, g, raw, err := ReadGreeting(ctx, end)
+			if string(raw) != tt.wantRaw || (tt.wantErr == nil) != (err == nil) || tt.wantErr != nil && !tt.wantErr(err) {
+				t.Errorf("got %q, %v", raw, err)
+			}
+			if err == nil && (g.ThreadID != 42 || string(g.ServerVersion) != "8.4.3") {
+				t.Errorf("got %+v", g)
+			}
+			if !end.read.IsZero() || !end.write.IsZero() {
+				t.Errorf("got deadlines %v and %v, want none", end.read, end.write)
+			}
+			if rest, _ := io.ReadAll(c); err == nil && string(rest) != tt.wantRest {
+				t.Errorf("got %q behind it, want %q", rest, tt.wantRest)
+			}
+			done()
+		})
+	}
+	near, _ := pipe(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, raw, err := ReadGreeting(ctx, near); !errors.Is(err, os.ErrDeadlineExceeded) || raw != nil {
+		t.Errorf("cancelled: got %q, %v", raw, err)
 	}
 }
 

@@ -28,6 +28,13 @@ func (r *Refusal) Append(b []byte) []byte {
 	return mysqlwire.AppendERR(b, r.Code, r.SQLState, r.Message[:min(len(r.Message), maxMessage)])
 }
 
+// AppendGreeting appends the payload of the ERR packet that stands in place of a greeting, without a SQLSTATE.
+func (r *Refusal) AppendGreeting(b []byte) []byte {
+	early := *r
+	early.SQLState = ""
+	return early.Append(b)
+}
+
 // The refusals, by their codes. The texts are those of MySQL 9's and MariaDB's message files.
 
 // TooManyConnections is ER_CON_COUNT_ERROR: no upstream has room for another connection.

@@ -20,6 +20,7 @@ type relayCase struct {
 	clientSeq, serverSeq       uint8 // of the login packets; 1 without and 2 with an SSLRequest
 	clientSecret, serverSecret bool
 	caps                       mysqlwire.Capability
+	bridge                     bool
 	client, server             script
 	wantErr                    func(error) bool // nil: accepted
 	wantSeq                    uint8
@@ -358,7 +359,8 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-func (tt *relayCase) run(t *testing.T, dial func(*testing.T) (net.Conn, net.Conn), slow bool) {
+// run plays a case. It returns the relay, for what is left in it.
+func (tt *relayCase) run(t *testing.T, dial func(*testing.T) (net.Conn, net.Conn), slow bool) *Relay {
 	noLeak(t)
 	client, clientFar := dial(t)
 	server, serverFar := dial(t)
@@ -369,6 +371,7 @@ func (tt *relayCase) run(t *testing.T, dial func(*testing.T) (net.Conn, net.Conn
 			Conn: NewConn(serverEnd), Capabilities: mysqlwire.Protocol41 | tt.caps, Secret: tt.serverSecret,
 			TLS: tt.serverSecret && tt.serverSeq == 2, seq: tt.serverSeq,
 		},
+		RSABridge: tt.bridge,
 	}
 	clientDone := tt.client.start(t, Client, clientFar, slow)
 	serverDone := tt.server.start(t, Server, serverFar, slow)
@@ -405,6 +408,7 @@ func (tt *relayCase) run(t *testing.T, dial func(*testing.T) (net.Conn, net.Conn
 	}
 	clientDone()
 	serverDone()
+	return r
 }
 
 func pipe(t *testing.T) (near, far net.Conn) {

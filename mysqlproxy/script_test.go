@@ -12,10 +12,12 @@ import (
 	"time"
 )
 
-// A turn is what one side of a conversation does: it sends bytes, waits for bytes, or leaves.
+// A turn is what one side of a conversation does: it sends bytes, waits for bytes, or leaves. It may want a packet
+// of which only check knows what is in it: what is in want then is one of its size, with its header.
 type turn struct {
 	send, want string
 	leave      bool
+	check      func(payload []byte) error
 }
 
 func sends(seq uint8, payload string) turn { return turn{send: frame(seq, payload)} }
@@ -43,9 +45,16 @@ func (s script) play(conn net.Conn, slow bool) error {
 				}
 			}
 		default:
-			got := make([]byte, len(turn.want))
-			if n, err := io.ReadFull(conn, got); err != nil || string(got) != turn.want {
-				return fmt.Errorf("turn %d: got %q and error %w, want %q", i, got[:n], err, turn.want)
+			got, want := make([]byte, len(turn.want)), turn.want
+			n, err := io.ReadFull(conn, got)
+			if turn.check != nil && err == nil {
+				if err := turn.check(got[4:]); err != nil {
+					return fmt.Errorf("turn %d: %w", i, err)
+				}
+				copy(got[4:], want[4:])
+			}
+			if err != nil || string(got) != want {
+				return fmt.Errorf("turn %d: got %q and error %w, want %q", i, got[:n], err, want)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package mysqlproxy
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -30,9 +31,12 @@ func (x *exchange) exposed(payload []byte) *SecrecyError {
 	case payload[0] == mysqlwire.HeaderAuthSwitch,
 		// Without the capability it is the data of a plugin; dialog's begins with this byte.
 		payload[0] == mysqlwire.HeaderAuthNextFactor && x.Server.Capabilities.Has(mysqlwire.MultiFactor):
-		x.plugin = ""
+		x.plugin, x.nonce = "", nil
 		if s, err := mysqlwire.ParseAuthSwitch(payload); err == nil {
 			x.plugin = string(s.Plugin)
+			if len(s.Data) >= scrambleLen {
+				x.nonce = slices.Clone(s.Data[:scrambleLen])
+			}
 		}
 		switch x.plugin {
 		case sha256Password: // its server wants the password encrypted on a unix socket, too (tried on MySQL 9.7)

@@ -66,10 +66,11 @@ type Session struct {
 	// Count is told the bytes that were handed on, by the goroutines of both directions. It may be nil.
 	Count func(from Side, bytes int)
 
-	// Raw returns the sockets of both legs if there is nothing above them: no TLS, nobody who looks at the bytes, no
-	// bytes that were read ahead. It may be nil, and called from several goroutines. A session that nobody can
-	// follow is then left to the system (splice, on Linux).
-	Raw func() (client, server net.Conn)
+	// Raw returns the sockets that the bytes of one side come from and go to, if there is nothing above them: no
+	// TLS, nobody who looks at the bytes, and above the first no bytes that were read ahead. It may be nil. It is
+	// called by the goroutine that reads that side. A session that nobody can follow is then left to the system
+	// (splice, on Linux).
+	Raw func(from Side) (in, out net.Conn)
 
 	// Info is changed with [Session.Update] once the session was added to [Sessions].
 	Info SessionInfo

@@ -20,12 +20,9 @@ func (s *Session) sockets(from Side) (in, out *net.TCPConn) {
 	if !splices || s.Raw == nil {
 		return nil, nil
 	}
-	client, server := s.Raw()
-	if from == Server {
-		client, server = server, client
-	}
-	in, isTCP := client.(*net.TCPConn)
-	out, both := server.(*net.TCPConn)
+	reads, writes := s.Raw(from)
+	in, isTCP := reads.(*net.TCPConn)
+	out, both := writes.(*net.TCPConn)
 	if !isTCP || !both {
 		return nil, nil
 	}

@@ -106,8 +106,12 @@ func AppendAttribute(a Attributes, name, value []byte) Attributes {
 	return AppendLenEncString(AppendLenEncString(a, name), value)
 }
 
-// AppendERR appends the payload of an ERR packet to b. sqlState has 5 bytes.
+// AppendERR appends the payload of an ERR packet to b. sqlState has 5 bytes, or none: in place of a greeting there is
+// none, because the client does not know that protocol 4.1 is spoken.
 func AppendERR(b []byte, code uint16, sqlState, message string) []byte {
-	b = append(b, HeaderERR, byte(code), byte(code>>8), '#')
-	return append(append(b, sqlState...), message...)
+	b = append(b, HeaderERR, byte(code), byte(code>>8))
+	if sqlState != "" {
+		b = append(append(b, '#'), sqlState...)
+	}
+	return append(b, message...)
 }
