@@ -35,12 +35,23 @@ type block struct {
 
 // newBlock begins with the module's name, which is d's next token.
 func newBlock(d *caddyfile.Dispenser) *block {
-	d.Next()
-	b := &block{d: d, module: d.Val(), nesting: d.Nesting(), seen: make(map[string]bool)}
-	if d.NextArg() {
-		b.fail("unexpected '%s' on its line; options go into a block", d.Val())
+	b, words := newBlockWithArgs(d)
+	if len(words) > 0 {
+		b.fail("unexpected '%s' on its line; options go into a block", words[0])
 	}
 	return b
+}
+
+// newBlockWithArgs is newBlock for a module that takes words on its line.
+func newBlockWithArgs(d *caddyfile.Dispenser) (b *block, words []string) {
+	d.Next()
+	b = &block{d: d, module: d.Val(), nesting: d.Nesting(), seen: make(map[string]bool)}
+	return b, d.RemainingArgs()
+}
+
+// inner begins the block of the option, which may be absent.
+func (b *block) inner() *block {
+	return &block{d: b.d, module: b.option, nesting: b.d.Nesting(), seen: make(map[string]bool)}
 }
 
 // next goes to the next option, and refuses what the last one did not read.

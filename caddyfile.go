@@ -67,11 +67,7 @@ func (m *MatchProxyHeader) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "dst_port":
 			m.DstPort = append(m.DstPort, b.integers()...)
 		case "tlv":
-			name := b.firstArg()
-			if m.TLV == nil {
-				m.TLV = make(map[string][]string)
-			}
-			m.TLV[name] = append(m.TLV[name], b.args()...)
+			m.TLV = b.named(m.TLV)
 		case "ssl":
 			m.SSL = append(m.SSL, b.args()...)
 		case "ssl_cn":
@@ -134,8 +130,70 @@ func (h *MySQLLog) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return b.err
 }
 
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	mysql {
+//		user     <name> [<database>...]
+//		database <name>...
+//		tenant   <name>...
+//		label    <name> <value>...
+//		attr     <name> <value>...
+//		client   <name>...
+//		tls      enabled|disabled|*
+//		sni      <name>...
+//	}
+//	mysql
+//
+// Every option but `tls` may be repeated: `label` and `attr` with another name ask for both, and anything else
+// adds values. A user who is there once without databases may use any.
+func (m *MatchMySQL) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	b := newBlock(d)
+	for b.next() {
+		switch b.option {
+		case "user":
+			name, databases := b.firstArg(), d.RemainingArgs()
+			if m.User == nil {
+				m.User = make(map[string][]string)
+			}
+			if before, ok := m.User[name]; len(databases) == 0 || ok && len(before) == 0 {
+				m.User[name] = []string{}
+			} else {
+				m.User[name] = append(before, databases...)
+			}
+		case "database":
+			m.Database = append(m.Database, b.args()...)
+		case "tenant":
+			m.Tenant = append(m.Tenant, b.args()...)
+		case "label":
+			m.Label = b.named(m.Label)
+		case "attr":
+			m.Attr = b.named(m.Attr)
+		case "client":
+			m.Client = append(m.Client, b.args()...)
+		case "tls":
+			m.TLS = b.once().arg()
+		case "sni":
+			m.SNI = append(m.SNI, b.args()...)
+		default:
+			b.unknown()
+		}
+	}
+	return b.err
+}
+
+// named reads a name and its values, and adds them to those that values has.
+func (b *block) named(values map[string][]string) map[string][]string {
+	name := b.firstArg()
+	if values == nil {
+		values = make(map[string][]string)
+	}
+	values[name] = append(values[name], b.args()...)
+	return values
+}
+
 // Interface guards
 var (
+	_ caddyfile.Unmarshaler = (*MatchMySQL)(nil)
 	_ caddyfile.Unmarshaler = (*MySQLLog)(nil)
 	_ caddyfile.Unmarshaler = (*ProxyHeader)(nil)
 	_ caddyfile.Unmarshaler = (*MatchProxyHeader)(nil)

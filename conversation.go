@@ -16,6 +16,7 @@ type conversation struct {
 	client    string // the socket's peer: the load balancer, where there is one
 	listen    string // the address that the connection was accepted on
 	header    *headerState
+	carrier   *carrier // tells of the upstream, once `mysql_proxy` has one
 	variables bool     // records have the system variables that the server tells of
 	stock     net.Conn // of caddy-l4's own `proxy_protocol` handler, whose addresses are the header's
 }
@@ -23,7 +24,8 @@ type conversation struct {
 func newConversation(cx *layer4.Connection) *conversation {
 	client, listen := socketAddrs(cx)
 	c := &conversation{
-		id: xid.New().String(), start: time.Now(), client: addrText(client), listen: addrText(listen), header: headerStateOf(cx),
+		id: xid.New().String(), start: time.Now(), client: addrText(client), listen: addrText(listen),
+		header: headerStateOf(cx), carrier: publishCarrier(cx),
 	}
 	if c.header == nil {
 		c.stock, _ = cx.GetVar(proxyProtocolVar).(net.Conn)

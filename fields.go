@@ -90,6 +90,13 @@ func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
 	enc.AddString("direction", direction)
 	enc.AddString("client_addr", e.peer.client)
 	enc.AddString("proxy_listen_addr", e.peer.listen)
+	leg := e.peer.upstreamLeg()
+	if leg != nil {
+		if leg.local != "" {
+			enc.AddString("proxy_client_addr", leg.local)
+		}
+		enc.AddString("remote_addr", leg.remote)
+	}
 	if source, destination := e.peer.headerAddrs(); source != "" {
 		enc.AddString("proxy_protocol_src_addr", source)
 		enc.AddString("proxy_protocol_dst_addr", destination)
@@ -103,9 +110,12 @@ func (e *entry) addConnection(enc zapcore.ObjectEncoder) {
 		enc.AddString("database", e.Database)
 	}
 	enc.AddString("character_set", e.CharacterSet)
-	if e.Midstream {
+	switch {
+	case e.Midstream:
 		enc.AddBool("midstream", true)
-	} else {
+	case leg != nil:
+		enc.AddUint32("thread_id", leg.threadID) // the greeting that the client got may be mysql_login's
+	default:
 		enc.AddUint32("thread_id", e.ThreadID)
 	}
 }

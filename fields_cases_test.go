@@ -22,11 +22,12 @@ const (
 var (
 	asked      = fmt.Sprintf(connection, "->", "", "192.0.2.10:5510") + who
 	told       = fmt.Sprintf(connection, "<-", "", "192.0.2.10:5510") + who
-	withHeader = fmt.Sprintf(connection, "->", `"proxy_protocol_src_addr":"`+clientAddr+
-		`","proxy_protocol_dst_addr":"`+targetAddr+`",`, clientAddr) + who
+	withHeader = fmt.Sprintf(connection, "->", `"proxy_client_addr":"192.0.2.20:41001","remote_addr":"192.0.2.30:3307",`+
+		`"proxy_protocol_src_addr":"`+clientAddr+`","proxy_protocol_dst_addr":"`+targetAddr+`",`, clientAddr) +
+		`"username":"app","database":"shop","character_set":"utf8mb4","thread_id":77`
 )
 
-// testPeer is the peer of a record, with a PROXY header or without. It wants every key.
+// testPeer is the peer of a record, with a PROXY header and an upstream, or without both. It wants every key.
 func testPeer(t testing.TB, header string) *conversation {
 	t.Helper()
 	c := &conversation{
@@ -38,6 +39,8 @@ func testPeer(t testing.TB, header string) *conversation {
 			t.Fatal(err)
 		}
 		c.header.accept(h, 0)
+		c.carrier = new(carrier)
+		c.carrier.leg.Store(&upstreamLeg{remote: "192.0.2.30:3307", local: "192.0.2.20:41001", threadID: 77})
 	}
 	return c
 }

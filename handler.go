@@ -128,6 +128,7 @@ func (h *ProxyHeader) Handle(cx *layer4.Connection, next layer4.Handler) error {
 		return nil
 	}
 	conn := &headerConn{Conn: cx.Conn, handler: h, state: state, trusted: h.allow.Contains(state.peer())}
+	state.awaited.Store(h.Mode == modeOptional)
 	if !conn.await(cx) {
 		return nil // what a client did wrong is no error of ours, and layer4 closes the connection
 	}

@@ -34,9 +34,10 @@ type headerConn struct {
 	// What follows belongs to the goroutine that reads.
 	phase phase
 	held  heldBytes
-	free  int   // how many of the held bytes may be handed on
-	ahead int   // how many of the bytes not handed on are an accepted header that `keep` passes on
-	err   error // of the last read, to be returned behind the held bytes
+	free  int    // how many of the held bytes may be handed on
+	ahead int    // how many of the bytes not handed on are an accepted header that `keep` passes on
+	err   error  // of the last read, to be returned behind the held bytes
+	why   reason // it was refused
 
 	deadline  readDeadline
 	refusedAt atomic.Int64 // Unix time in nanoseconds; 0: it was not

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mholt/caddy-l4/layer4"
 
+	"github.com/l4mysql/l4mysql/mysqlproxy"
 	"github.com/l4mysql/l4mysql/proxyheader"
 )
 
@@ -19,6 +20,25 @@ type headerState struct {
 	behindStock         bool // see [behindStockProxyProtocol]
 
 	received atomic.Pointer[receivedHeader]
+	awaited  atomic.Bool                                          // one may still come
+	answer   atomic.Pointer[func(why reason) *mysqlproxy.Refusal] // what a client is told whose header is refused; nil: it may not speak MySQL
+}
+
+// answerRefusedHeader has a client of cx told, in MySQL, that a header that has yet to come is refused. It is called
+// when the greeting goes to the client, which will have sent its login then.
+func answerRefusedHeader(cx *layer4.Connection) {
+	state := headerStateOf(cx)
+	if state == nil || !state.awaited.Load() {
+		return
+	}
+	peer, _ := splitAddr(state.peer())
+	answer := func(why reason) *mysqlproxy.Refusal {
+		if why == reasonUntrusted {
+			return mysqlproxy.HeaderNotAccepted(peer)
+		}
+		return mysqlproxy.HeaderRefused()
+	}
+	state.answer.Store(&answer)
 }
 
 // A receivedHeader is what is left to know of an accepted header. It does not change any more.

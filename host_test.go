@@ -223,3 +223,35 @@ func (d *deadlines) SetReadDeadline(t time.Time) error {
 	d.set <- !t.IsZero()
 	return d.Conn.SetReadDeadline(t)
 }
+
+// TestHostRoutesBeginWithDeadline: a `subroute` sets a read deadline on the connection before it does anything else,
+// and a handler that is the last in its route calls a next one that does not touch the connection. So mysql_login
+// tells whether a login that nobody has taken may still be taken.
+func TestHostRoutesBeginWithDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		name, behind string
+		want         bool
+	}{
+		{"nothing behind it in its route", "", false},
+		{"a subroute without a match", `,{"handler":"subroute","routes":[{"match":[{"proxy_header":{}}],"handle":[{"handler":"test_probe"}]}]}`, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			routed := make(chan bool, 1)
+			probing = func(cx *layer4.Connection, next layer4.Handler) error {
+				p := watchRoutes(cx)
+				before := cx.Conn
+				err := next.Handle(cx)
+				routed <- p.routed
+				if p.routed == (cx.Conn == before) {
+					t.Errorf("the probe is in the connection: %v, want the opposite of %v", cx.Conn == before, p.routed)
+				}
+				return err
+			}
+			addr, _ := startCaddy(t, `[{"handle":[{"handler":"test_probe"}`+tt.behind+`]}]`)
+			expectEnd(t, dial(t, addr), "")
+			if got := <-routed; got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

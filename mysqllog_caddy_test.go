@@ -112,8 +112,8 @@ func serveMySQL(t *testing.T) (addr string) {
 	return serve(t, func(conn *net.TCPConn) { mysqlServer(conn) })
 }
 
-// login connects to a MySQL server.
-func login(t *testing.T, addr string) *net.TCPConn {
+// logIn connects to a MySQL server.
+func logIn(t *testing.T, addr string) *net.TCPConn {
 	t.Helper()
 	conn := dial(t, addr)
 	expect(t, conn, mysqlGreeting)

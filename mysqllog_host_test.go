@@ -36,7 +36,7 @@ func TestHostLogWriters(t *testing.T) {
 	writer := new(closeCounter)
 	upstream, addr := serveMySQL(t), freeAddr(t)
 	loadCaddyfile(t, recordLogTo("records", recordName, toWriter(t, writer)), logServer(addr, "", upstream))
-	conn := login(t, addr)
+	conn := logIn(t, addr)
 	loadCaddyfile(t, "", logServer(addr, "", upstream))
 	ask(t, conn, "SELECT 'after the reload'")
 	eventually(t, writer.String, "SELECT 'after the reload'")
@@ -107,7 +107,7 @@ func exitAfterStatements(t *testing.T, file string) {
 	}))
 	addr := freeAddr(t)
 	loadCaddyfile(t, recordLogTo("records", recordName, slow), logServer(addr, "events close", serveMySQL(t)))
-	conn := login(t, addr)
+	conn := logIn(t, addr)
 	for i := range exitStatements {
 		ask(t, conn, fmt.Sprintf("SELECT %d", i))
 	}

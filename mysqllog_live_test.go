@@ -19,7 +19,7 @@ import (
 func TestLiveLog(t *testing.T) {
 	file, addr := filepath.Join(t.TempDir(), "records.log"), freeAddr(t)
 	logged := loadCaddyfile(t, recordLogTo("records", recordName, toFile(file)), logServer(addr, "events all", serveMySQL(t)))
-	conn := login(t, addr)
+	conn := logIn(t, addr)
 	ask(t, conn, "SELECT 1")
 	ask(t, conn, "UPDATE t SET x = 'a'")
 	ask(t, conn, "SELCT")
@@ -60,7 +60,7 @@ func TestLiveLogDefault(t *testing.T) {
 		if err := caddy.Load([]byte(config), true); err != nil {
 			t.Fatal(err)
 		}
-		ask(t, login(t, addr), "SELECT 1")
+		ask(t, logIn(t, addr), "SELECT 1")
 		if !strings.Contains(exclude, recordName) {
 			eventually(t, contents(t, file), "SELECT 1")
 		}
@@ -86,7 +86,7 @@ func TestLiveLogNames(t *testing.T) {
 	}
 	logged := loadCaddyfile(t, logs, servers)
 	for name, addr := range addrs {
-		ask(t, login(t, addr), "SELECT '"+name+"'")
+		ask(t, logIn(t, addr), "SELECT '"+name+"'")
 	}
 	for name := range addrs {
 		text := "SELECT '" + name + "'"
@@ -104,7 +104,7 @@ func TestLiveLogFilter(t *testing.T) {
 	file, addr := filepath.Join(t.TempDir(), "records.log"), freeAddr(t)
 	filter := "\nformat filter {\nquery regexp `'[^']*'` ?\nusername hash\ndatabase delete\nclient_addr ip_mask {\nipv4 8\n}\nconnect_attrs>_pid replace none\n}"
 	logged := loadCaddyfile(t, recordLogTo("records", recordName, "output file `"+file+"`"+filter), logServer(addr, "", serveMySQL(t)))
-	ask(t, login(t, addr), "SELECT 'secret'")
+	ask(t, logIn(t, addr), "SELECT 'secret'")
 	eventually(t, contents(t, file), "SELECT")
 	records := logLines(t, contents(t, file)(), recordName)
 	if got := records[1]["query"]; got != "SELECT ?" {
@@ -129,14 +129,14 @@ func TestLiveLogReload(t *testing.T) {
 		return loadCaddyfile(t, recordLogTo("records", recordName, toFile(filepath.Join(dir, name))), logServer(addr, options, upstream))
 	}
 	logs := []func() string{load("a", "")}
-	first := login(t, addr)
+	first := logIn(t, addr)
 	ask(t, first, "SELECT 1")
 	logs = append(logs, load("a", "max_query 6"))
 	ask(t, first, "SELECT 2") // with what its config says, also of max_query
-	second := login(t, addr)
+	second := logIn(t, addr)
 	ask(t, second, "SELECT 3")
 	logs = append(logs, load("b", ""))
-	third := login(t, addr)
+	third := logIn(t, addr)
 	for i, conn := range []*net.TCPConn{first, second, third} {
 		ask(t, conn, fmt.Sprintf("SELECT 1%d", i))
 	}
@@ -168,7 +168,7 @@ func TestLiveLogReloadBusy(t *testing.T) {
 	load()
 	var all sync.WaitGroup
 	for c := range clients {
-		conn := login(t, addr)
+		conn := logIn(t, addr)
 		all.Go(func() {
 			for i := range statements {
 				text := fmt.Sprintf("SELECT %d", c*statements+i)
@@ -200,7 +200,7 @@ func TestLiveLogFails(t *testing.T) {
 	full := toWriter(t, funcWriter(func([]byte) (int, error) { return 0, errors.New("no space left on device") }))
 	addr := freeAddr(t)
 	logged := loadCaddyfile(t, recordLogTo("records", recordName, full), logServer(addr, "", serveMySQL(t)))
-	conn := login(t, addr)
+	conn := logIn(t, addr)
 	for range 9 {
 		ask(t, conn, "SELECT 1")
 	}
@@ -221,7 +221,7 @@ func TestLiveLogHangs(t *testing.T) {
 	before := dropCount(t, dropQueueFull)
 	addr := freeAddr(t)
 	logged := loadCaddyfile(t, recordLogTo("records", recordName, hangs), logServer(addr, "queue 10", serveMySQL(t)))
-	conn := login(t, addr)
+	conn := logIn(t, addr)
 	for range 99 {
 		ask(t, conn, "SELECT 1")
 	}

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// framed returns data as frames of a compressed conversation, of at most size bytes each before compression.
+// inPackets returns data as frames of a compressed conversation, of at most size bytes each before compression.
 // What is short goes as it is, as clients and servers do.
-func framed(t testing.TB, size int, data string) string {
+func inPackets(t testing.TB, size int, data string) string {
 	t.Helper()
 	var frames strings.Builder
 	for seq := byte(0); data != ""; seq++ {
@@ -128,14 +128,14 @@ func TestMySQLLogCompressed(t *testing.T) {
 				k.answers(mysqlGreeting)
 				k.asks(loginCompressed)
 				k.answers(mysqlLoginOK)
-				asked, answered := framed(t, size, query+executePrepare), framed(t, size, answer+mysqlPrepared(7, 8))
+				asked, answered := inPackets(t, size, query+executePrepare), inPackets(t, size, answer+mysqlPrepared(7, 8))
 				for i := 0; i < len(asked); i += step {
 					k.asks(asked[i:min(i+step, len(asked))])
 				}
 				for i := 0; i < len(answered); i += step {
 					k.answers(answered[i:min(i+step, len(answered))])
 				}
-				execute, ok := framed(t, size, executePacket), framed(t, size, mysqlOK(1))
+				execute, ok := inPackets(t, size, executePacket), inPackets(t, size, mysqlOK(1))
 				k.asks(execute)
 				k.answers(ok)
 				sent = len(loginCompressed) + len(asked) + len(execute)

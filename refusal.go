@@ -20,6 +20,16 @@ const (
 	reasonUnsupported reason = "unsupported" // a datagram connection
 )
 
+// The reasons to refuse a login, besides [reasonTimeout].
+const (
+	reasonHandshake   reason = "bad_handshake" // no login, or one that claims what was not offered
+	reasonTLS         reason = "tls_handshake" // TLS failed
+	reasonTLSRequired reason = "tls_required"  // a login without TLS
+	reasonNoRoute     reason = "no_route"      // nothing behind mysql_login took it
+	reasonUpstream    reason = "upstream"      // no upstream can be used
+	reasonShutdown    reason = "shutdown"      // Caddy is about to end
+)
+
 const (
 	// refusalInterval is the least time between two log lines for the same peer and reason.
 	refusalInterval = time.Minute

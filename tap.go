@@ -36,21 +36,36 @@ type tap struct {
 
 // newTap puts a tap below cx and shows the session what matchers have prefetched: those bytes stay in cx's
 // own buffer and do not come by again.
+//
+// What a `mysql_login` handler before it has consumed, the session gets from that.
 func newTap(cx *layer4.Connection, h *MySQLLog) {
-	t := &tap{Conn: cx.Conn, handler: h, peer: newConversation(cx)}
+	t := &tap{handler: h, peer: newConversation(cx)}
 	t.peer.variables = h.SessionVariables
 	t.session = mysqldump.NewSession(&h.options, t.record)
+	if l := loginOf(cx); l != nil {
+		t.show(mysqldump.Server, framed(0, l.greeted))
+		t.show(mysqldump.Client, l.sent())
+		t.seen, t.skip = true, 0
+	}
 	t.show(mysqldump.Client, cx.MatchingBytes())
-	cx.Conn = t
+	below := &cx.Conn
+	if probe, ok := cx.Conn.(*routeProbe); ok {
+		below = &probe.Conn
+	}
+	t.Conn, *below = *below, t
 }
 
 // Read reads what the client sends. An error ends the session, but for a deadline, after which the
 // connection may be read again.
 func (t *tap) Read(p []byte) (int, error) {
 	n, err := t.Conn.Read(p)
-	if n > 0 {
-		t.show(mysqldump.Client, p[:n])
-	}
+	t.received(p[:n], err)
+	return n, err
+}
+
+// received shows what was read.
+func (t *tap) received(p []byte, err error) {
+	t.show(mysqldump.Client, p)
 	switch {
 	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
 	case errors.Is(err, io.EOF):
@@ -58,7 +73,6 @@ func (t *tap) Read(p []byte) (int, error) {
 	default:
 		t.end(mysqldump.Client)
 	}
-	return n, err
 }
 
 // Write sends to the client what the server has sent.

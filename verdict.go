@@ -25,6 +25,7 @@ func (c *headerConn) accept(h proxyheader.Header, n int) (drop int) {
 	}
 	c.phase = behindHeader
 	c.state.accept(h, c.ahead)
+	c.state.awaited.Store(false)
 	r := c.state.header()
 	proxyHeaders.WithLabelValues(r.versionText(), r.commandText(), resultOK).Inc()
 	if entry := c.handler.logger.Check(zap.DebugLevel, "received PROXY header"); entry != nil {
@@ -41,6 +42,7 @@ func (c *headerConn) pass() {
 		return
 	}
 	c.phase = passing
+	c.state.awaited.Store(false)
 	proxyHeaders.WithLabelValues("", "", resultNone).Inc()
 }
 
@@ -60,15 +62,21 @@ func (c *headerConn) leave() {
 // refuse ends the connection for the reason r. version is that of the header in question, or "", and more
 // goes into the log line.
 func (c *headerConn) refuse(r reason, version string, more ...zap.Field) {
-	c.phase = refused
+	c.phase, c.why = refused, r
 	c.handler.refuse(c.state.peer(), r, version, more...)
 }
 
-// hangUp closes the connection below, so that the client notices at once, whatever the server does.
+// hangUp closes the connection below, so that the client notices at once, whatever the server does. Where it speaks
+// MySQL it is told why, as MariaDB does.
 func (c *headerConn) hangUp() {
-	if c.refusedAt.CompareAndSwap(0, time.Now().UnixNano()) {
-		_ = c.Close()
+	if !c.refusedAt.CompareAndSwap(0, time.Now().UnixNano()) {
+		return
 	}
+	if answer := c.state.answer.Load(); answer != nil {
+		sayGoodbye(c.Conn, 2, (*answer)(c.why)) // the login behind the header is the client's packet 1
+		return
+	}
+	_ = c.Close()
 }
 
 // Write passes p on. See [writeGrace] for a write that fails because of a refusal.
