@@ -8,7 +8,7 @@ import (
 
 // cure is what a person can do about a conversation that TLS hides.
 const cure = "the client has switched to TLS, so its statements cannot be seen: " +
-	"to see them, let it connect to this address without TLS (ssl-mode=DISABLED)"
+	"to see them, put mysql_login before mysql_log, or let it connect to this address without TLS (ssl-mode=DISABLED)"
 
 // hold keeps what the client sends ahead of the greeting, until it has come: some health checks do not wait
 // for it. It can only be a login, which has sequence id 1, and what follows it.
