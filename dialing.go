@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -27,7 +26,8 @@ func (h *MySQLProxy) dial(ctx context.Context, u *mysqlproxy.Upstream, header []
 	setDefault(&timeout, defaultDialTimeout)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	conn, err := connect(ctx, u)
+	network, address := u.Dialable()
+	conn, err := new(net.Dialer).DialContext(ctx, network, address) // with keepalive and TCP_NODELAY
 	if err != nil {
 		return nil, &dialError{err}
 	}
@@ -43,21 +43,6 @@ func (h *MySQLProxy) dial(ctx context.Context, u *mysqlproxy.Upstream, header []
 		return nil, &dialError{fmt.Errorf("sending the PROXY header: %w", err)}
 	}
 	return conn, nil
-}
-
-// connect connects to the upstream u, with keepalive and TCP_NODELAY. An IP address need not pass the resolver, which
-// logins would feel.
-func connect(ctx context.Context, u *mysqlproxy.Upstream) (net.Conn, error) {
-	var dialer net.Dialer
-	network, address := u.Dialable()
-	if ip, err := netip.ParseAddrPort(address); err == nil && network == "tcp" {
-		conn, err := dialer.DialTCP(ctx, network, netip.AddrPort{}, ip)
-		if err != nil {
-			return nil, err
-		}
-		return conn, nil
-	}
-	return dialer.DialContext(ctx, network, address)
 }
 
 // refusalFor returns what a client is told of err, which has kept it from an upstream. Addresses are not for
