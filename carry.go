@@ -17,6 +17,7 @@ var sessions mysqlproxy.Sessions
 func (c *carriage) carry(to *target, client, server net.Conn, tracker mysqlproxy.Tracker) {
 	s := c.session
 	s.Client, s.Server, s.Tracker = client, server, tracker
+	s.Secret = c.secret()
 	s.IdleTimeout = time.Duration(c.IdleTimeout)
 	s.Count = func(from mysqlproxy.Side, n int) {
 		if from == mysqlproxy.Client {

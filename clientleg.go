@@ -61,6 +61,8 @@ func bareSocket(conn net.Conn, read bool) net.Conn {
 				return nil
 			}
 			conn = c.Conn
+		case *mysqlproxy.CourteousLeg:
+			conn = c.Conn
 		case *mysqlproxy.Conn:
 			if read && c.Buffered() > 0 {
 				return nil

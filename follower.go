@@ -59,6 +59,9 @@ func (f *follower) rescue() {
 // Idle and the others are the session's: see [mysqlproxy.Tracker].
 func (f *follower) Idle() bool { return f.session.Idle() }
 
+// ChangingUser is the session's.
+func (f *follower) ChangingUser() bool { return f.session.ChangingUser() }
+
 // InTransaction is the session's.
 func (f *follower) InTransaction() bool { return f.session.InTransaction() }
 

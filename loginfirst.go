@@ -30,7 +30,7 @@ func (c *carriage) loginFirst() way {
 			}
 			c.chosen(to, &leg.Greeting)
 			relay := mysqlproxy.Relay{
-				Client: client, ClientSeq: c.login.seq, Secret: c.login.tls || isUnix(c.cx), Server: leg, RSABridge: c.RSABridge,
+				Client: client, ClientSeq: c.login.seq, Secret: c.secret(), Server: leg, RSABridge: c.RSABridge,
 			}
 			result, err := relay.Run(ctx)
 			if err != nil {
@@ -47,6 +47,9 @@ func (c *carriage) loginFirst() way {
 		},
 	}
 }
+
+// secret reports whether nobody can read the client's leg along.
+func (c *carriage) secret() bool { return c.login != nil && c.login.tls || isUnix(c.cx) }
 
 // errImpersonates says that a server would take Caddy for the client.
 var errImpersonates = errors.New("on a unix socket a server that asks the operating system (unix_socket, auth_socket) takes Caddy's " +

@@ -13,15 +13,15 @@ import (
 // serverFirst is the way of a client that nobody has greeted: the upstream's greeting goes to it untouched, and so does
 // everything else.
 func (c *carriage) serverFirst() way {
-	var server *mysqlproxy.Conn
+	var server *mysqlproxy.CourteousLeg
 	var greeting []byte
 	return way{
 		open: func(ctx context.Context, to *target) error {
-			var g mysqlwire.Greeting
-			var err error
-			if server, g, greeting, err = mysqlproxy.ReadGreeting(ctx, to.conn); err != nil {
+			conn, g, raw, err := mysqlproxy.ReadGreeting(ctx, to.conn)
+			if err != nil {
 				return err
 			}
+			server, greeting = mysqlproxy.NewCourteousLeg(conn, &g, raw[3]), raw
 			c.chosen(to, &g)
 			answerRefusedHeader(c.cx)
 			return nil
@@ -39,7 +39,7 @@ func (c *carriage) serverFirst() way {
 			}
 			if c.lateHeader() {
 				state := headerStateOf(c.cx)
-				upstream = &headerFirst{Conn: server, header: func() ([]byte, error) {
+				upstream = &headerFirst{CourteousLeg: server, header: func() ([]byte, error) {
 					return c.ProxyProtocol.header(c.ProxyProtocol.outgoingOf(state), c.logger)
 				}}
 			}
@@ -63,20 +63,18 @@ func (h *MySQLProxy) endToEnd() error {
 // passThrough is the way of a client whose TLS does not end here: the upstream gets what the client has sent, and
 // answers it.
 func (c *carriage) passThrough() way {
-	var server *mysqlproxy.Conn
+	var server *mysqlproxy.CourteousLeg
 	return way{
 		open: func(ctx context.Context, to *target) error {
-			var g mysqlwire.Greeting
-			var err error
-			if server, g, _, err = mysqlproxy.ReadGreeting(ctx, to.conn); err != nil {
+			conn, g, raw, err := mysqlproxy.ReadGreeting(ctx, to.conn)
+			if err != nil {
 				return err
 			}
+			server = mysqlproxy.NewCourteousLeg(conn, &g, raw[3])
 			c.chosen(to, &g)
-			if !g.Capabilities.Has(mysqlwire.TLS) {
-				return errNoPassage
-			}
-			if differing := mysqlproxy.Differing(c.login.parsed.Capabilities, c.login.greeting.Capabilities, g.Capabilities); differing != 0 {
-				return &mysqlproxy.CapabilityError{Lacking: differing}
+			if err := c.passable(&g); err != nil {
+				_ = server.Close()
+				return err
 			}
 			_, err = server.Write(c.login.replay)
 			return err
@@ -85,6 +83,18 @@ func (c *carriage) passThrough() way {
 			c.carry(to, c.client, server, nil)
 		},
 	}
+}
+
+// passable fails if an upstream cannot take over the client's TLS.
+func (c *carriage) passable(g *mysqlwire.Greeting) error {
+	if !g.Capabilities.Has(mysqlwire.TLS) {
+		return errNoPassage
+	}
+	differing := mysqlproxy.Differing(c.login.parsed.Capabilities, c.login.greeting.Capabilities, g.Capabilities)
+	if differing != 0 {
+		return &mysqlproxy.CapabilityError{Lacking: differing}
+	}
+	return nil
 }
 
 // errNoPassage says that an upstream cannot take over a client's TLS.
@@ -118,22 +128,21 @@ func (c *carriage) lateHeader() bool {
 
 // A headerFirst puts a PROXY header before the first bytes that are written.
 type headerFirst struct {
-	*mysqlproxy.Conn
+	*mysqlproxy.CourteousLeg
 	header func() ([]byte, error) // nil once it is written
 }
 
 // Write writes both at once: MariaDB reads a header in very few pieces.
 func (h *headerFirst) Write(p []byte) (int, error) {
 	if h.header == nil {
-		return h.Conn.Write(p)
+		return h.CourteousLeg.Write(p)
 	}
 	header, err := h.header()
 	if err != nil {
 		return 0, err
 	}
 	h.header = nil
-	n, err := h.Conn.Write(append(header, p...))
-	return max(0, n-len(header)), err
+	return h.WriteBehind(header, p)
 }
 
 // Interface guards

@@ -28,6 +28,11 @@ func (s *Session) ExpectsCommand() bool {
 		(s.flight.unsure == 0 || !s.changingUser()) && (s.detour == straight || s.certain())
 }
 
+// ChangingUser reports whether what the server sends next belongs to the exchange of COM_CHANGE_USER.
+func (s *Session) ChangingUser() bool {
+	return s.phase == ready && s.flight.n > 0 && s.flight.first().id == mysqlwire.ComChangeUser
+}
+
 // InTransaction reports whether the client would miss more than a connection if it ended now. It means something
 // while [Session.Idle].
 //

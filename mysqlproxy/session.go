@@ -30,6 +30,9 @@ type Tracker interface {
 	// ExpectsCommand reports whether the client's next byte begins a command.
 	ExpectsCommand() bool
 
+	// ChangingUser reports whether what the server sends next belongs to the exchange of COM_CHANGE_USER.
+	ChangingUser() bool
+
 	// Opaque reports whether the session cannot be followed any more, as when the server ends the client's TLS.
 	Opaque() bool
 }
@@ -60,6 +63,10 @@ type Session struct {
 	// Tracker follows the session. Without one it is only copied, and counts as busy.
 	Tracker Tracker
 
+	// Secret says that nobody on the way can read the client's leg along, as [Relay.Secret]. If Server is a [*Leg] of
+	// which that is not so, or the other way round, COM_CHANGE_USER ends with ERR 1105 where a password would go in clear.
+	Secret bool
+
 	// IdleTimeout is how long the client may take between two commands; 0 is without end.
 	IdleTimeout time.Duration
 
@@ -81,6 +88,7 @@ type Session struct {
 
 	client, server direction
 	watch          killWatch // belongs to the goroutine that reads the client
+	guard          *guard    // belongs to the goroutine that reads the server; nil: both legs are alike
 
 	// Only who holds clientWrite writes to Client. It is locked before mu, never after.
 	clientWrite sync.Mutex
@@ -219,11 +227,22 @@ func (s *Session) toClient(p []byte) bool {
 		s.clientWrite.Unlock()
 		return false
 	}
+	var refusal []byte
+	if s.guard != nil {
+		p, refusal = s.guard.inspect(p, s.Tracker.ChangingUser())
+	}
 	s.show(Server, p)
 	attend := s.draining || s.clientGone
 	s.mu.Unlock()
-	_, err := s.Client.Write(p)
+	var err error
+	if p = append(p, refusal...); len(p) > 0 {
+		_, err = s.Client.Write(p)
+	}
 	s.clientWrite.Unlock()
+	if refusal != nil {
+		s.fail(WasRefused, nil)
+		return false
+	}
 	if err != nil {
 		s.fail(ClientLost, err)
 		return false

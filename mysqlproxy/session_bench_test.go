@@ -14,6 +14,7 @@ func (nullTracker) FromServer([]byte)    {}
 func (nullTracker) Idle() bool           { return true }
 func (nullTracker) InTransaction() bool  { return false }
 func (nullTracker) ExpectsCommand() bool { return true }
+func (nullTracker) ChangingUser() bool   { return false }
 func (nullTracker) Opaque() bool         { return false }
 
 // carriers are what carries bytes between two connections: a session, and what it is compared with.

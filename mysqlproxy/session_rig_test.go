@@ -32,6 +32,8 @@ func (w *packetWalk) feed(p []byte, packet func(payload []byte)) {
 // A toyTracker follows a small MySQL: each packet of the client is a command, but those of a file for LOCAL INFILE. Of
 // the server, 00 and ff end an answer, fb asks for a file, and anything else is a row.
 type toyTracker struct {
+	changing bool // of the user, as a test says
+
 	client, server packetWalk
 	inFlight       int
 	infile         bool
@@ -103,6 +105,11 @@ func (t *toyTracker) ExpectsCommand() bool {
 func (t *toyTracker) InTransaction() bool {
 	defer t.alone()()
 	return t.transaction
+}
+
+func (t *toyTracker) ChangingUser() bool {
+	defer t.alone()()
+	return t.changing
 }
 
 func (t *toyTracker) Opaque() bool {

@@ -33,10 +33,11 @@ const (
 	WasDrained // see [Sessions.Drain]
 	WasCut     // see [Sessions.Cut]
 	WasKilled  // by another session
+	WasRefused // COM_CHANGE_USER would have told a password in clear
 )
 
 var endReasons = [...]string{
-	"running", "client closed", "server closed", "client lost", "server lost", "idle", "drained", "cut", "killed",
+	"running", "client closed", "server closed", "client lost", "server lost", "idle", "drained", "cut", "killed", "refused",
 }
 
 func (r EndReason) String() string {
@@ -80,6 +81,7 @@ func (s *Session) begin() bool {
 	info := s.info()
 	s.watch.on = info.ID != 0 && s.table != nil && s.Tracker != nil
 	s.watch.attributes = info.QueryAttributes
+	s.guard = newGuard(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
