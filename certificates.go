@@ -62,8 +62,8 @@ func hasIssuer(tlsApp *caddytls.TLS, name string) bool {
 	})
 }
 
-// withDefaultSNI returns the config of caddy-l4's `tls` handler with name as the one that clients without SNI
-// get, in each connection policy that has no other.
+// withDefaultSNI returns the config of caddy-l4's `tls` handler with name as the one that clients without SNI get, and
+// those that ask for another name, as from a MySQL server, in each connection policy that says nothing else.
 func withDefaultSNI(handler json.RawMessage, name string) (json.RawMessage, error) {
 	config := make(map[string]any)
 	if len(handler) > 0 {
@@ -80,8 +80,14 @@ func withDefaultSNI(handler json.RawMessage, name string) (json.RawMessage, erro
 		policies = []any{map[string]any{}}
 	}
 	for _, p := range policies {
-		if policy, ok := p.(map[string]any); ok && policy["default_sni"] == nil && name != "" {
-			policy["default_sni"] = name
+		policy, ok := p.(map[string]any)
+		if !ok || name == "" {
+			continue
+		}
+		for _, key := range []string{"default_sni", "fallback_sni"} {
+			if policy[key] == nil {
+				policy[key] = name
+			}
 		}
 	}
 	config["connection_policies"] = policies

@@ -10,12 +10,12 @@ import (
 
 func TestWithDefaultSNI(t *testing.T) {
 	for _, tt := range []struct{ name, in, sni, want string }{
-		{"nothing", ``, "db", `{"connection_policies":[{"default_sni":"db"}]}`},
-		{"no policy", `{"handler":"tls"}`, "db", `{"connection_policies":[{"default_sni":"db"}]}`},
+		{"nothing", ``, "db", `{"connection_policies":[{"default_sni":"db","fallback_sni":"db"}]}`},
+		{"no policy", `{"handler":"tls"}`, "db", `{"connection_policies":[{"default_sni":"db","fallback_sni":"db"}]}`},
 		{"no name", `{"handler":"tls"}`, "", `{"connection_policies":[{}]}`},
 		{
 			"two policies, of which one has its own", `{"connection_policies":[{"alpn":["mysql"]},{"default_sni":"other"}]}`, "db",
-			`{"connection_policies":[{"alpn":["mysql"],"default_sni":"db"},{"default_sni":"other"}]}`,
+			`{"connection_policies":[{"alpn":["mysql"],"default_sni":"db","fallback_sni":"db"},{"default_sni":"other","fallback_sni":"db"}]}`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 // ProxyTLS is the TLS with an upstream.
 type ProxyTLS struct {
 	// TLS says when there is any: `as_client`, if the client's connection has TLS; `prefer`, if the upstream
-	// offers it; `require`; `off`. Default: off for a unix socket, prefer for a loopback address, where the
-	// upstream's certificate is not verified then, else as_client.
+	// offers it; `require`; `off`. Default: off for a unix socket; for a loopback address prefer, but nothing for
+	// clients without TLS; else as_client. On a loopback address prefer does not verify the certificate.
 	TLS string `json:"tls,omitempty"`
 
 	// TLSTrustPool has the certificate authorities that the upstream's certificate must come from. Default: the
@@ -46,6 +46,10 @@ const (
 	tlsPrefer   = "prefer"
 	tlsRequire  = "require"
 	tlsOff      = "off"
+
+	// tlsLoopback is the default for a loopback address. A client without TLS would gain nothing from TLS behind
+	// Caddy, and caching_sha2_password's full authentication does not work between two kinds of legs.
+	tlsLoopback = "loopback"
 )
 
 // inherit fills what t leaves out.
@@ -79,7 +83,7 @@ func (t *ProxyTLS) load(ctx caddy.Context, u *mysqlproxy.Upstream) (upstreamTLS,
 	case mode == "" && network == "unix":
 		mode = tlsOff
 	case mode == "" && isLoopback(host):
-		mode = tlsPrefer
+		mode = tlsLoopback
 	case mode == "":
 		mode = tlsAsClient
 	case mode != tlsAsClient && mode != tlsPrefer && mode != tlsRequire && mode != tlsOff:
@@ -115,7 +119,7 @@ func (t *ProxyTLS) load(ctx caddy.Context, u *mysqlproxy.Upstream) (upstreamTLS,
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	if mode == tlsPrefer && isLoopback(host) && t.TLSTrustPool == nil {
+	if (mode == tlsPrefer || mode == tlsLoopback) && isLoopback(host) && t.TLSTrustPool == nil {
 		config.InsecureSkipVerify = true // nobody is between
 	}
 	if t.TLSTrustPool != nil && !config.InsecureSkipVerify {
@@ -161,6 +165,10 @@ func (t *upstreamTLS) of(clientTLS bool) (config *tls.Config, optional bool) {
 		return t.config, false
 	case tlsPrefer:
 		return t.config, true
+	case tlsLoopback:
+		if clientTLS {
+			return t.config, true
+		}
 	case tlsAsClient:
 		if clientTLS {
 			return t.config, false
