@@ -33,7 +33,7 @@ type program struct {
 }
 
 // startProgram starts a program, which ends with the test.
-func startProgram(t testing.TB, command string, args ...string) func(testing.TB, Task) error {
+func startProgram(t testing.TB, command string, args ...string) *program {
 	t.Helper()
 	path, err := find(command)
 	if err != nil {
@@ -59,22 +59,28 @@ func startProgram(t testing.TB, command string, args ...string) func(testing.TB,
 			t.Errorf("%v: %v: %s", p.cmd.Args, err, p.stderr.String())
 		}
 	})
-	return p.do
+	return p
+}
+
+// ask gives the program a line, and returns the one that it prints.
+func (p *program) ask(line string) (string, error) {
+	defer time.AfterFunc(patience, func() { kill(p.cmd) }).Stop()
+	if _, err := io.WriteString(p.stdin, line); err != nil {
+		return "", err
+	}
+	if !p.stdout.Scan() {
+		return "", errors.Join(fmt.Errorf("%v has ended", p.cmd.Args), p.stdout.Err())
+	}
+	return p.stdout.Text(), nil
 }
 
 // do has the program do a task.
 func (p *program) do(_ testing.TB, task Task) error {
-	defer time.AfterFunc(patience, func() { kill(p.cmd) }).Stop()
-	if _, err := io.WriteString(p.stdin, task.line()); err != nil {
-		return err
+	answer, err := p.ask(task.line())
+	if err == nil && answer != "" {
+		err = errors.New(answer)
 	}
-	if !p.stdout.Scan() {
-		return errors.Join(fmt.Errorf("%v has ended", p.cmd.Args), p.stdout.Err())
-	}
-	if answer := p.stdout.Text(); answer != "" {
-		return errors.New(answer)
-	}
-	return nil
+	return err
 }
 
 var pyMySQL = compatClient{
@@ -86,7 +92,7 @@ var pyMySQL = compatClient{
 	},
 	start: func(t testing.TB, _ *Matrix) func(testing.TB, Task) error {
 		t.Helper()
-		return startProgram(t, python, "testdata/compat/client.py")
+		return startProgram(t, python, "testdata/compat/client.py").do
 	},
 }
 
@@ -103,7 +109,7 @@ var mysqli = compatClient{
 	start: func(t testing.TB, _ *Matrix) func(testing.TB, Task) error {
 		t.Helper()
 		return startProgram(t, "php", "-d", "memory_limit=256M", "-d", "mysqli.allow_local_infile=1",
-			"testdata/compat/client.php")
+			"testdata/compat/client.php").do
 	},
 }
 
@@ -117,7 +123,7 @@ var connectorJ = compatClient{
 	version: func(testing.TB) (string, error) { return jarVersion(connectorJar) },
 	start: func(t testing.TB, _ *Matrix) func(testing.TB, Task) error {
 		t.Helper()
-		return startProgram(t, "java", "-Xmx512m", "-cp", connectorJar, "testdata/compat/Client.java")
+		return startProgram(t, "java", "-Xmx512m", "-cp", connectorJar, "testdata/compat/Client.java").do
 	},
 }
 
