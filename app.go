@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -29,9 +30,16 @@ type App struct {
 	proxies  []*MySQLProxy
 	matchers int // of the kind [MatchMySQL]
 	checkers []*mysqlproxy.Checker
+	drained  sync.Once
+	deadline time.Time // of the grace period, once drained
 }
 
-const defaultGracePeriod = 20 * time.Second
+const (
+	defaultGracePeriod = 20 * time.Second
+
+	// cutTimeout is how long sessions that are cut may take to leave their upstreams in order.
+	cutTimeout = 2 * time.Second
+)
 
 // useApp returns the config's app, and makes it where nobody has asked before.
 func useApp(ctx caddy.Context) (*App, error) {
@@ -51,7 +59,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	// Not in Stop: the other apps are stopped one after the other, and sessions would begin meanwhile.
-	if err := events.(*caddyevents.App).On("stopping", exitListener{}); err != nil {
+	if err := events.(*caddyevents.App).On("stopping", exitListener{a}); err != nil {
 		return err
 	}
 	return registerMetrics(ctx)
@@ -66,14 +74,30 @@ func (a *App) Validate() error {
 }
 
 // exitListener begins to end the sessions when Caddy is about to exit.
-type exitListener struct{}
+type exitListener struct{ app *App }
 
 // Handle is told that a config ends: because of a reload, or of Caddy's exit.
-func (exitListener) Handle(context.Context, caddy.Event) error {
+func (l exitListener) Handle(context.Context, caddy.Event) error {
 	if caddy.Exiting() {
-		sessions.Drain()
+		l.app.drain()
 	}
 	return nil
+}
+
+// drain ends the sessions, those that are not idle at the end of the grace period too. It does not wait: another app that
+// is stopped first may take for ever.
+func (a *App) drain() {
+	a.drained.Do(func() {
+		a.deadline = time.Now().Add(time.Duration(a.GracePeriod))
+		sessions.Drain()
+		time.AfterFunc(time.Duration(a.GracePeriod), func() {
+			if n := len(sessions.All()); n > 0 {
+				a.logger.Warn("cutting sessions that are not idle at the end of the grace period",
+					zap.Int("sessions", n), zap.Duration("grace_period", time.Duration(a.GracePeriod)))
+			}
+			sessions.Cut()
+		})
+	})
 }
 
 // Start checks what only the whole config shows, and begins to ask the upstreams.
@@ -108,14 +132,10 @@ func (a *App) Stop() error {
 	if !caddy.Exiting() {
 		return nil
 	}
-	sessions.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(a.GracePeriod))
+	a.drain()
+	ctx, cancel := context.WithDeadline(context.Background(), a.deadline.Add(cutTimeout))
 	defer cancel()
-	if err := sessions.Wait(ctx); err != nil {
-		a.logger.Warn("cutting sessions that are not idle at the end of the grace period",
-			zap.Int("sessions", len(sessions.All())), zap.Duration("grace_period", time.Duration(a.GracePeriod)))
-		sessions.Cut()
-	}
+	_ = sessions.Wait(ctx) // those that are left have been cut
 	return nil
 }
 

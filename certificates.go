@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 	"github.com/caddyserver/certmagic"
 )
@@ -27,26 +28,32 @@ func (a *App) manageCertificates() error {
 	}
 	tlsApp := app.(*caddytls.TLS)
 	maps.DeleteFunc(names, func(name string, _ struct{}) bool { return tlsApp.HasCertificateForSubject(name) })
-	if internal := internalNames(tlsApp, names); len(internal) > 0 {
-		policy := &caddytls.AutomationPolicy{SubjectsRaw: internal, IssuersRaw: []json.RawMessage{json.RawMessage(`{"module":"internal"}`)}}
-		if err := tlsApp.AddAutomationPolicy(policy); err != nil {
-			return fmt.Errorf("certificates of the internal issuer: %w", err)
-		}
-	}
 	return tlsApp.Manage(names)
+}
+
+// useInternalIssuer has the TLS app ask its internal issuer for those of names that need it. Once the app has started it
+// is too late: it reads its policies without a lock.
+func useInternalIssuer(ctx caddy.Context, names []string) error {
+	app, err := ctx.App("tls")
+	if err != nil {
+		return err
+	}
+	tlsApp := app.(*caddytls.TLS)
+	internal := internalNames(tlsApp, names)
+	if len(internal) == 0 {
+		return nil
+	}
+	return tlsApp.AddAutomationPolicy(&caddytls.AutomationPolicy{
+		SubjectsRaw: internal, IssuersRaw: []json.RawMessage{json.RawMessage(`{"module":"internal"}`)},
+	})
 }
 
 // internalNames returns those of names that no public certificate authority gives a certificate for, and for
 // which the config does not name an issuer.
-func internalNames(tlsApp *caddytls.TLS, names map[string]struct{}) []string {
-	var internal []string
-	for name := range names {
-		if !certmagic.SubjectQualifiesForPublicCert(name) && !hasIssuer(tlsApp, name) {
-			internal = append(internal, name)
-		}
-	}
-	slices.Sort(internal)
-	return internal
+func internalNames(tlsApp *caddytls.TLS, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return certmagic.SubjectQualifiesForPublicCert(name) || hasIssuer(tlsApp, name)
+	})
 }
 
 // hasIssuer reports whether the config says where certificates for name come from.

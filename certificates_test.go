@@ -45,7 +45,7 @@ func TestInternalNames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tlsApp := &caddytls.TLS{Automation: &caddytls.AutomationConfig{Policies: tt.policies}}
-			names := map[string]struct{}{"localhost": {}, "db.local": {}, "db.example.com": {}, "10.0.0.1": {}}
+			names := []string{"10.0.0.1", "db.example.com", "db.local", "localhost"}
 			if got := internalNames(tlsApp, names); !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}

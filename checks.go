@@ -30,7 +30,7 @@ func (a *App) startChecks() error {
 			}
 			if !started[string(key)] {
 				started[string(key)] = true
-				a.check(u.Upstream, h.healthCheck(u))
+				a.check(u.Upstream, h.healthCheck(u), h.hint)
 			}
 			started[u.Upstream.Address()] = true
 		}
@@ -39,14 +39,14 @@ func (a *App) startChecks() error {
 		for _, u := range f.greeters {
 			if !started[u.Address()] {
 				started[u.Address()] = true
-				a.check(u.Upstream, new(MySQLProxy).healthCheck(&ProxyUpstream{upstream: u}))
+				a.check(u.Upstream, new(MySQLProxy).healthCheck(&ProxyUpstream{upstream: u}), hint)
 			}
 		}
 	}
 	return nil
 }
 
-func (a *App) check(u *mysqlproxy.Upstream, check *mysqlproxy.HealthCheck) {
+func (a *App) check(u *mysqlproxy.Upstream, check *mysqlproxy.HealthCheck, hint func(error) string) {
 	check.Changed = func(s mysqlproxy.Status) {
 		fields := []zap.Field{zap.String("upstream", u.Address())}
 		if s.Health == mysqlproxy.Healthy {
@@ -71,8 +71,13 @@ func (h *MySQLProxy) healthCheck(u *ProxyUpstream) *mysqlproxy.HealthCheck {
 		config = config.Clone()
 		config.InsecureSkipVerify, config.VerifyConnection = true, nil
 	}
-	_, address := u.Dialable()
-	host, _, _ := net.SplitHostPort(address)
+	host := "localhost" // of a unix socket
+	if network, address := u.Dialable(); network != "unix" {
+		host, _, _ = net.SplitHostPort(address) // NewUpstream has split it before
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
 	return &mysqlproxy.HealthCheck{
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			header, err := h.ProxyProtocol.header(proxyheader.Outgoing{Local: true}, h.logger)

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/l4mysql/l4mysql/mysqlproxy"
@@ -101,15 +103,18 @@ func hint(err error) string {
 }
 
 // hint is [hint] with what this handler's options may be the cause of.
-func (c *carriage) hint(err error) string {
-	if text := hint(err); text != "" || c.ProxyProtocol == nil {
+func (h *MySQLProxy) hint(err error) string {
+	if text := hint(err); text != "" || h.ProxyProtocol == nil {
 		return text
 	}
 	server, isServer := errors.AsType[*mysqlproxy.ServerError](err)
 	leg, isLeg := errors.AsType[*mysqlproxy.LegError](err)
 	// What servers say that take a PROXY header for a packet: bad handshake, packets out of order, and nothing.
-	if isServer && (server.Code == 1043 || server.Code == 1156) || isLeg && leg.Leg == mysqlproxy.Server {
-		return "the upstream may not speak the PROXY protocol, as Oracle's MySQL does not; leave out proxy_protocol then"
+	// A reset may have overtaken the ERR.
+	if isServer && (server.Code == 1043 || server.Code == 1156) || isLeg && leg.Leg == mysqlproxy.Server ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) {
+		return "the upstream may not take our PROXY header; add Caddy's address to its proxy_protocol_networks, or leave out " +
+			"proxy_protocol if it does not speak the PROXY protocol, as Oracle's MySQL does not"
 	}
 	return ""
 }

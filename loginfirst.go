@@ -102,6 +102,9 @@ func (c *carriage) ended(result mysqlproxy.Result, err error) error {
 		}
 		_ = c.client.Close()
 		return &finalError{err, kind}
+	case errors.Is(err, mysqlproxy.ErrOutOfTurn):
+		sayGoodbye(c.client, result.Seq, mysqlproxy.OutOfOrder())
+		return &finalError{err, loginAborted}
 	case leg.Leg == mysqlproxy.Client && !isTimeout(err):
 		_ = c.client.Close()
 		return &finalError{err, loginAborted}

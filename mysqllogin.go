@@ -97,6 +97,9 @@ func (h *MySQLLogin) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if len(h.TLSNames) > 0 || h.TLS != nil {
+		if err := useInternalIssuer(ctx, h.TLSNames); err != nil {
+			return fmt.Errorf("tls_names: %w", err)
+		}
 		if err := h.loadTLS(ctx); err != nil {
 			return fmt.Errorf("tls: %w", err)
 		}

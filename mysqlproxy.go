@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,7 +190,8 @@ func (h *MySQLProxy) Validate() error {
 		return fmt.Errorf("health_rise: must not be negative, got %d", h.HealthRise)
 	}
 	if h.HealthHTTP != "" {
-		if u, err := url.Parse(h.HealthHTTP); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		if u, err := url.Parse(strings.ReplaceAll(h.HealthHTTP, "{upstream_host}", "host")); err != nil ||
+			u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			return fmt.Errorf("health_http: '%s' is not a URL such as http://127.0.0.1:9200/", h.HealthHTTP)
 		}
 	}

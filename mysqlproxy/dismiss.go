@@ -1,6 +1,7 @@
 package mysqlproxy
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync/atomic"
@@ -60,12 +61,14 @@ const (
 // progress is how far a server has come with a login.
 type progress struct {
 	lastSeq uint8         // of the server's last packet
+	signs   bool          // the server waits for a signature of ed25519
 	debt    atomic.Uint32 // what the client owes the server
 }
 
 // note takes note of a packet of the server.
 func (l *Leg) note(payload []byte, seq uint8) {
 	l.lastSeq = seq
+	l.signs = bytes.HasPrefix(payload, []byte("\xfeclient_ed25519\x00")) // Protocol::AuthSwitchRequest
 	debt := owesAnswer
 	switch {
 	case len(payload) == 0:
@@ -119,11 +122,14 @@ func (l *Leg) dismiss() {
 	}
 }
 
-// answer gives the server the answer that it waits for, without anything in it.
+// answer gives the server the answer that it waits for, with as little in it as is one.
 func (l *Leg) answer() error {
 	var empty []byte
 	switch l.debt.Load() {
 	case owesAnswer:
+		if l.signs { // to MariaDB, anything shorter is a connect error; so it asks users that do not exist, too
+			empty = make([]byte, signatureLen)
+		}
 	case owesSomething:
 		// To caching_sha2_password, which has asked for the password, an empty packet is a client that has
 		// left, and this is an empty password.

@@ -135,7 +135,10 @@ func (h *Hello) say(conn net.Conn) (*Leg, error) {
 	}
 	if h.TLS != nil && g.Capabilities.Has(mysqlwire.TLS) {
 		if err := leg.startTLS(h.TLS, &login); err != nil {
-			return nil, err
+			if !leg.TLS || leg.write(nobody(g.Capabilities), nil) != nil {
+				return nil, err
+			}
+			return leg, err
 		}
 		login.Capabilities |= mysqlwire.TLS
 	}

@@ -97,6 +97,9 @@ func HostNotAllowed(f Flavour, host string) *Refusal {
 	return &Refusal{1130, "HY000", fmt.Sprintf("Host '%.255s' is not allowed to connect to this %s server", host, f)}
 }
 
+// OutOfOrder is ER_NET_PACKETS_OUT_OF_ORDER: a packet of the client has another sequence id than it must have.
+func OutOfOrder() *Refusal { return &Refusal{1156, "08S01", "Got packets out of order"} }
+
 // ReadTimeout is ER_NET_READ_INTERRUPTED: the client has not sent in time what it should.
 func ReadTimeout() *Refusal {
 	return &Refusal{1159, "08S01", "Got timeout reading communication packets"}

@@ -95,6 +95,7 @@ type exchange struct {
 
 	delta     atomic.Uint32 // from the server's sequence ids to the client's, modulo 256
 	seq       atomic.Uint32 // of the last packet on the client's leg, of either side
+	answerLen atomic.Int32  // bytes of the client's next answer; 0: any. Of mysql_native_password it may have none.
 	bridge    atomic.Pointer[bridge]
 	clientErr atomic.Pointer[error]
 	serverErr atomic.Pointer[error] // of a write
@@ -114,6 +115,9 @@ func (x *exchange) fromClient() {
 		if err == nil {
 			payload, _, err = x.Client.ReadPacket(maxLoginPacket)
 		}
+		if err == nil && seq != uint8(x.seq.Load())+1 {
+			err = ErrOutOfTurn
+		}
 		if b := x.bridge.Load(); b != nil && err == nil {
 			payload, err = x.hold(b, payload, seq)
 		}
@@ -125,10 +129,21 @@ func (x *exchange) fromClient() {
 			return
 		}
 		x.seq.Store(uint32(seq))
+		payload = x.wellFormed(payload)
 		if !x.toServer(seq-x.shift(), payload) {
 			return
 		}
 	}
+}
+
+// wellFormed returns the client's answer, with as many bytes as one in the server's plugin has: servers count another as
+// a connection error of this host, and not as a wrong password.
+func (x *exchange) wellFormed(payload []byte) []byte {
+	want := int(x.answerLen.Swap(0))
+	if want == 0 || len(payload) == want || want == scrambleLen && len(payload) == 0 {
+		return payload
+	}
+	return make([]byte, want)
 }
 
 // toServer hands the server a packet for its last one. It reports whether the server takes it.

@@ -61,8 +61,8 @@ var relayCases = []relayCase{
 	},
 	{
 		name: "ERR after a switch", clientSeq: 1, serverSeq: 2, serverSecret: true,
-		client:  script{wants(2, toEd25519), sends(3, secret), wants(4, denied)},
-		server:  script{sends(3, toEd25519), wants(4, secret), sends(5, denied)},
+		client:  script{wants(2, toEd25519), sends(3, signature), wants(4, denied)},
+		server:  script{sends(3, toEd25519), wants(4, signature), sends(5, denied)},
 		wantErr: isDenied, wantSeq: 5,
 	},
 	{
@@ -73,8 +73,8 @@ var relayCases = []relayCase{
 	},
 	{
 		name: "two switches", clientSeq: 1, serverSeq: 1,
-		client:  script{wants(2, toEd25519), sends(3, secret), wants(4, toNative), sends(5, "S3cr3t-2"), wants(6, ok1)},
-		server:  script{sends(2, toEd25519), wants(3, secret), sends(4, toNative), wants(5, "S3cr3t-2"), sends(6, ok1)},
+		client:  script{wants(2, toEd25519), sends(3, signature), wants(4, toNative), sends(5, secret2), wants(6, ok1)},
+		server:  script{sends(2, toEd25519), wants(3, signature), sends(4, toNative), wants(5, secret2), sends(6, ok1)},
 		wantSeq: 7,
 	},
 	{
@@ -201,10 +201,10 @@ var relayCases = []relayCase{
 	{
 		name: "a plugin's data that look like a next factor", clientSeq: 2, serverSeq: 1, clientSecret: true,
 		client: script{
-			wants(3, toEd25519), sends(4, secret), wants(5, "\x02mysql_clear_password\x00"), sends(6, "x"), wants(7, ok1),
+			wants(3, toEd25519), sends(4, signature), wants(5, "\x02mysql_clear_password\x00"), sends(6, "x"), wants(7, ok1),
 		},
 		server: script{
-			sends(2, toEd25519), wants(3, secret), sends(4, "\x02mysql_clear_password\x00"), wants(5, "x"), sends(6, ok1),
+			sends(2, toEd25519), wants(3, signature), sends(4, "\x02mysql_clear_password\x00"), wants(5, "x"), sends(6, ok1),
 		},
 		wantSeq: 8,
 	},
@@ -254,8 +254,8 @@ var relayCases = []relayCase{
 	},
 	{
 		name: "client leaves after its answer", clientSeq: 1, serverSeq: 1,
-		client:  script{wants(2, toEd25519), sends(3, secret), leaves},
-		server:  script{sends(2, toEd25519), wants(3, secret), sends(4, toNative), wants(5, ""), sends(6, denied)},
+		client:  script{wants(2, toEd25519), sends(3, signature), leaves},
+		server:  script{sends(2, toEd25519), wants(3, signature), sends(4, toNative), wants(5, ""), sends(6, denied)},
 		wantErr: anyCause(Client), wantSeq: 4,
 	},
 	{

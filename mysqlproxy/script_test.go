@@ -134,7 +134,9 @@ const (
 	toClear    = "\xfemysql_clear_password\x00"
 	toDialog   = "\xfedialog\x00"
 	toEd25519  = "\xfeclient_ed25519\x00a-nonce-of-thirty-two-bytes-12345"
-	secret     = "S3cr3t-answer"
+	secret     = "S3cr3t-answer-of-20b" // as many bytes as one of mysql_native_password has
+	secret2    = "S3cr3t-2-of-20-bytes"
+	signature  = secret + secret + secret + "S3cr" // of ed25519
 	publicKey  = "\x01-----BEGIN PUBLIC KEY-----\n"
 	nextFactor = "\x02authentication_webauthn_client\x00challenge"
 )

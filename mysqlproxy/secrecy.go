@@ -17,6 +17,12 @@ const (
 	openIDConnect  = "authentication_openid_connect_client" // a token is as good as a password
 )
 
+// answerLens are the lengths in bytes of the answers that have always the same.
+var answerLens = map[string]int32{"mysql_native_password": scrambleLen, "client_ed25519": signatureLen}
+
+// signatureLen is the length in bytes of an ed25519 signature.
+const signatureLen = 64
+
 // exposed follows the plugin in force. It returns an error if the client, whose leg is secret, would answer
 // this packet of the server with a password that others can read on the server's leg; or if the client would
 // encrypt the password with a key of a server that expects it in clear, because its own leg is the secret one.
@@ -32,11 +38,13 @@ func (x *exchange) exposed(payload []byte) *SecrecyError {
 		// Without the capability it is the data of a plugin; dialog's begins with this byte.
 		payload[0] == mysqlwire.HeaderAuthNextFactor && x.Server.Capabilities.Has(mysqlwire.MultiFactor):
 		x.plugin, x.nonce = "", nil
+		x.answerLen.Store(0)
 		if s, err := mysqlwire.ParseAuthSwitch(payload); err == nil {
 			x.plugin = string(s.Plugin)
 			if len(s.Data) >= scrambleLen {
 				x.nonce = slices.Clone(s.Data[:scrambleLen])
 			}
+			x.answerLen.Store(answerLens[x.plugin])
 		}
 		switch x.plugin {
 		case sha256Password: // its server wants the password encrypted on a unix socket, too (tried on MySQL 9.7)

@@ -2,6 +2,7 @@ package mysqlproxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 
 	"github.com/l4mysql/l4mysql/mysqlwire"
 )
@@ -15,7 +16,10 @@ func (l *Leg) startTLS(config *tls.Config, login *mysqlwire.Login) error {
 	}
 	l.seq++
 	first := &firstBytes{Conn: l.Conn} // what follows the greeting in clear is the handshake's, which refuses it
-	conn := tls.Client(first, config)
+	// A handshake that fails is a connect error to the server, so it is verified afterwards: see [Hello.Say].
+	unverified := config.Clone()
+	unverified.InsecureSkipVerify, unverified.VerifyConnection = true, nil
+	conn := tls.Client(first, unverified)
 	if err := conn.Handshake(); err != nil {
 		if refusal := first.serverError(); refusal != nil {
 			return refusal
@@ -25,6 +29,29 @@ func (l *Leg) startTLS(config *tls.Config, login *mysqlwire.Login) error {
 	first.seen = nil
 	first.done = true
 	l.Conn, l.Secret, l.TLS = NewConn(conn), true, true
+	if err := verify(conn.ConnectionState(), config); err != nil {
+		return &TLSError{err}
+	}
+	return nil
+}
+
+// verify does what [tls.Client] with config would have done.
+func verify(state tls.ConnectionState, config *tls.Config) error {
+	if !config.InsecureSkipVerify {
+		options := x509.VerifyOptions{Roots: config.RootCAs, DNSName: config.ServerName, Intermediates: x509.NewCertPool()}
+		for _, c := range state.PeerCertificates[1:] { // a server has shown one, or the handshake has failed
+			options.Intermediates.AddCert(c)
+		}
+		if config.Time != nil {
+			options.CurrentTime = config.Time()
+		}
+		if _, err := state.PeerCertificates[0].Verify(options); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		}
+	}
+	if config.VerifyConnection != nil {
+		return config.VerifyConnection(state)
+	}
 	return nil
 }
 
