@@ -11,11 +11,12 @@ import (
 type mysqlWay struct {
 	name, proxy string // ADDR and SOCKET stand for the server
 	socket, tls bool
+	asClient    bool // tls is the client's
 	bridge      bool
 }
 
 var mysqlWays = []mysqlWay{
-	{name: "README", tls: true}, // over the loopback interface, with TLS where the server has it
+	{name: "README", asClient: true}, // over the loopback interface
 	{name: "plain", proxy: "mysql_proxy ADDR {\n tls off\n }"},
 	{name: "plain, bridged", proxy: "mysql_proxy ADDR {\n tls off\n rsa_bridge\n }", bridge: true},
 	{name: "socket", proxy: "mysql_proxy unix/SOCKET", socket: true},
@@ -158,6 +159,9 @@ func (m *mysqlMatrix) testClient(t *testing.T, client loginClient) {
 func (m *mysqlMatrix) cell(
 	t *testing.T, way mysqlWay, query func(testing.TB, string, bool, loginAccount, string) (string, error), withTLS bool, kind mysqlKind, state string,
 ) {
+	if way.asClient {
+		way.tls = withTLS
+	}
 	account := m.accounts[kind.name]
 	ask := func(addr string) (said, refusal, statement string) {
 		t.Helper()

@@ -135,7 +135,7 @@ func (h *Hello) say(conn net.Conn) (*Leg, error) {
 	}
 	if h.TLS != nil && g.Capabilities.Has(mysqlwire.TLS) {
 		if err := leg.startTLS(h.TLS, &login); err != nil {
-			if !leg.TLS || leg.write(nobody(g.Capabilities), nil) != nil {
+			if !leg.TLS || leg.write(nobodyAs(login), nil) != nil {
 				return nil, err
 			}
 			return leg, err
@@ -153,6 +153,16 @@ func nobody(server mysqlwire.Capability) mysqlwire.Login {
 		User:         []byte("l4mysql_nobody"),
 		AuthPlugin:   []byte(UnknownPlugin),
 	}
+}
+
+// nobodyAs is [nobody] in the form of l, which was announced in the request for TLS: a server reads by that.
+func nobodyAs(l mysqlwire.Login) mysqlwire.Login {
+	n := nobody(l.Capabilities)
+	n.Capabilities, n.Collation, n.MaxPacket = l.Capabilities, l.Collation, l.MaxPacket
+	if len(l.Database) > 0 {
+		n.Database = n.User
+	}
+	return n
 }
 
 // write sends the login.

@@ -42,6 +42,9 @@ func (h *Hello) forServer(server mysqlwire.Capability) (mysqlwire.Login, []byte)
 		auth = auth[:min(len(auth), 255)]
 	}
 	login.Capabilities = caps
+	if len(login.Database) == 0 {
+		login.Capabilities &^= mysqlwire.ConnectWithDB // a request for TLS must announce what the login has
+	}
 	return login, auth
 }
 
