@@ -94,8 +94,7 @@ type way struct {
 // A target is an upstream that is tried.
 type target struct {
 	*ProxyUpstream
-	reservation *mysqlproxy.Reservation
-	conn        net.Conn
+	conn net.Conn
 }
 
 // reach tries one upstream after the other, and carries the session to the first that takes it.
@@ -147,7 +146,7 @@ func (c *carriage) affine() *mysqlproxy.Upstream {
 // told, or has gone.
 func (c *carriage) try(ctx context.Context, r *mysqlproxy.Reservation, header []byte, w way) (done bool, err error) {
 	defer r.Release()
-	to := &target{ProxyUpstream: c.members[r.Upstream()], reservation: r}
+	to := &target{ProxyUpstream: c.members[r.Upstream()]}
 	to.use() // the config may end before the session
 	defer to.release()
 	c.session.Update(func(i *mysqlproxy.SessionInfo) { i.Upstream = to.Upstream })
@@ -199,7 +198,10 @@ func (c *carriage) chosen(to *target, g *mysqlwire.Greeting) {
 
 // failed counts and logs a login that the upstream has not taken.
 func (c *carriage) failed(to *target, err error) {
-	c.tried = mapWith(c.tried, to.Upstream)
+	if c.tried == nil {
+		c.tried = make(map[*mysqlproxy.Upstream]bool)
+	}
+	c.tried[to.Upstream] = true
 	result := loginError
 	final, isFinal := errors.AsType[*finalError](err)
 	if isFinal {
@@ -227,12 +229,4 @@ func (c *carriage) refuse(refusal *mysqlproxy.Refusal) {
 		return
 	}
 	sayGoodbye(c.client, c.seq, refusal)
-}
-
-func mapWith[K comparable](m map[K]bool, key K) map[K]bool {
-	if m == nil {
-		m = make(map[K]bool)
-	}
-	m[key] = true
-	return m
 }

@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l4mysql/l4mysql/mysqldump"
-	"github.com/l4mysql/l4mysql/mysqlwire"
 )
 
 // A follower tells a [mysqlproxy.Session] where its conversation stands. It is the engine that records are made by,
@@ -72,9 +71,4 @@ func (f *follower) ExpectsCommand() bool { return f.session.ExpectsCommand() }
 func (f *follower) Opaque() bool {
 	reason, _ := f.session.Opaque()
 	return reason != "" || f.failed
-}
-
-// framed returns a packet with that payload.
-func framed(seq uint8, payload []byte) []byte {
-	return append(mysqlwire.AppendHeader(make([]byte, 0, mysqlwire.HeaderLen+len(payload)), len(payload), seq), payload...)
 }

@@ -194,13 +194,5 @@ func (f *front) refuse(cx *layer4.Connection, seq uint8, why reason, refusal *my
 
 // log says that a client was refused: for each peer and reason once a minute at most.
 func (f *front) log(why reason, more ...zap.Field) {
-	leftOut, ok := refusals.admit(addrOf(originAddr(f.cx)), why)
-	if !ok {
-		return
-	}
-	fields := []zap.Field{zap.String("remote", originText(f.cx)), zap.String("reason", string(why))}
-	if leftOut > 0 {
-		fields = append(fields, zap.Int("left_out", leftOut))
-	}
-	f.handler.logger.Info("refused login", append(fields, more...)...)
+	refusals.log(f.handler.logger, "refused login", originAddr(f.cx), why, more...)
 }

@@ -36,9 +36,13 @@ func readPacket(r io.Reader, seq uint8, limit int) (payload []byte, refusal *mys
 
 // writePacket writes one packet, with one Write.
 func writePacket(w io.Writer, seq uint8, payload []byte) error {
-	b := mysqlwire.AppendHeader(make([]byte, 0, mysqlwire.HeaderLen+len(payload)), len(payload), seq)
-	_, err := w.Write(append(b, payload...))
+	_, err := w.Write(framed(seq, payload))
 	return err
+}
+
+// framed returns the packet with that payload.
+func framed(seq uint8, payload []byte) []byte {
+	return append(mysqlwire.AppendHeader(make([]byte, 0, mysqlwire.HeaderLen+len(payload)), len(payload), seq), payload...)
 }
 
 const (

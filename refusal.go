@@ -1,9 +1,12 @@
 package l4mysql
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // A reason says why a connection was refused: in the log, and as the metric's label result.
@@ -88,6 +91,19 @@ func (l *refusalLimit) admit(peer netip.Addr, r reason) (leftOut int, ok bool) {
 	}
 	l.entries[key] = refusalEntry{logged: now}
 	return entry.leftOut, true
+}
+
+// log says at INFO that a peer is refused, if it is to be said.
+func (l *refusalLimit) log(logger *zap.Logger, message string, peer net.Addr, r reason, more ...zap.Field) {
+	leftOut, ok := l.admit(addrOf(peer), r)
+	if !ok {
+		return
+	}
+	fields := []zap.Field{zap.String("remote", addrText(peer)), zap.String("reason", string(r))}
+	if leftOut > 0 {
+		fields = append(fields, zap.Int("left_out", leftOut))
+	}
+	logger.Info(message, append(fields, more...)...)
 }
 
 // full reports whether there is no room for another peer, after dropping those that have kept quiet.

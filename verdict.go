@@ -94,15 +94,7 @@ const hintLate = "if the load balancer sends the header with the first data, as 
 // refuse counts and logs that a connection from peer is refused.
 func (h *ProxyHeader) refuse(peer net.Addr, r reason, version string, more ...zap.Field) {
 	proxyHeaders.WithLabelValues(version, "", string(r)).Inc()
-	leftOut, ok := h.refusals.admit(addrOf(peer), r)
-	if !ok {
-		return
-	}
-	fields := []zap.Field{zap.Stringer("remote", peer), zap.String("reason", string(r))}
-	if leftOut > 0 {
-		fields = append(fields, zap.Int("left_out", leftOut))
-	}
-	h.logger.Info("refused connection", append(fields, more...)...)
+	h.refusals.log(h.logger, "refused connection", peer, r, more...)
 }
 
 // reasonOf returns the reason to refuse a header that could not be parsed.
