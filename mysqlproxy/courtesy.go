@@ -2,6 +2,7 @@ package mysqlproxy
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,9 @@ import (
 // One goroutine may read while another one writes; Close is called when neither does any more.
 type CourteousLeg struct {
 	*Leg
-	over           atomic.Bool // the login is, or nothing can be done for it
+	over atomic.Bool // the login is, or nothing can be done for it
+
+	mu             sync.Mutex // guards what follows and the Leg's Capabilities, as long as the login goes on
 	client, server loginWalk
 	spoken         bool // the client has sent a packet
 }
@@ -42,17 +45,13 @@ func (c *CourteousLeg) ReadLent(l *Loan) ([]byte, error) {
 
 // Write hands bytes of the client on.
 func (c *CourteousLeg) Write(p []byte) (int, error) {
-	if !c.over.Load() {
-		c.client.walk(p, c.clientPacket)
-	}
+	c.fromClient(p)
 	return c.Leg.Write(p)
 }
 
 // WriteBehind is Write with something before p that is no MySQL: a PROXY header. Both go at once.
 func (c *CourteousLeg) WriteBehind(header, p []byte) (int, error) {
-	if !c.over.Load() {
-		c.client.walk(p, c.clientPacket)
-	}
+	c.fromClient(p)
 	n, err := c.Leg.Write(append(header, p...))
 	return max(0, n-len(header)), err
 }
@@ -82,7 +81,17 @@ func (c *CourteousLeg) Close() error {
 
 func (c *CourteousLeg) fromServer(p []byte) {
 	if !c.over.Load() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		c.server.walk(p, c.serverPacket)
+	}
+}
+
+func (c *CourteousLeg) fromClient(p []byte) {
+	if !c.over.Load() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.client.walk(p, c.clientPacket)
 	}
 }
 

@@ -81,34 +81,12 @@ func HeaderNotAccepted(host string) *Refusal {
 	return &Refusal{1130, "HY000", fmt.Sprintf("Proxy header is not accepted from %.255s", host)}
 }
 
-// HostBlocked is ER_HOST_IS_BLOCKED.
-func HostBlocked(f Flavour, host string) *Refusal {
-	admin := "mysqladmin"
-	if f == MariaDB {
-		admin = "mariadb-admin"
-	}
-	return &Refusal{1129, "HY000", fmt.Sprintf(
-		"Host '%.255s' is blocked because of many connection errors; unblock with '%s flush-hosts'", host, admin)}
-}
-
-// HostNotAllowed is ER_HOST_NOT_PRIVILEGED. MariaDB gives it for a PROXY header from an address that may
-// not send one, too.
-func HostNotAllowed(f Flavour, host string) *Refusal {
-	return &Refusal{1130, "HY000", fmt.Sprintf("Host '%.255s' is not allowed to connect to this %s server", host, f)}
-}
-
 // OutOfOrder is ER_NET_PACKETS_OUT_OF_ORDER: a packet of the client has another sequence id than it must have.
 func OutOfOrder() *Refusal { return &Refusal{1156, "08S01", "Got packets out of order"} }
 
 // ReadTimeout is ER_NET_READ_INTERRUPTED: the client has not sent in time what it should.
 func ReadTimeout() *Refusal {
 	return &Refusal{1159, "08S01", "Got timeout reading communication packets"}
-}
-
-// OldProtocol is ER_NOT_SUPPORTED_AUTH_MODE: the client does not speak protocol 4.1.
-func OldProtocol(f Flavour) *Refusal {
-	return &Refusal{1251, "08004", fmt.Sprintf(
-		"Client does not support authentication protocol requested by server; consider upgrading %s client", f)}
 }
 
 // TLSRequired is ER_SECURE_TRANSPORT_REQUIRED: a login without TLS where there must be TLS.

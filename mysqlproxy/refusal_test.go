@@ -10,7 +10,6 @@ import (
 // TestRefusals has the codes and states of MySQL's Server Error Message Reference, and the texts of the
 // message files of MySQL 9.1 and MariaDB 10.11, where they have them.
 func TestRefusals(t *testing.T) {
-	const blocked = "ERROR 1129 (HY000): Host 'h' is blocked because of many connection errors; unblock with "
 	for _, tt := range []struct {
 		refusal *Refusal
 		want    string
@@ -22,12 +21,11 @@ func TestRefusals(t *testing.T) {
 		{AccessDenied("", "h", false), "ERROR 1045 (28000): Access denied for user ''@'h' (using password: NO)"},
 		{ShutdownInProgress(), "ERROR 1053 (08S01): Server shutdown in progress"},
 		{UnknownError("no route"), "ERROR 1105 (HY000): no route"},
-		{HostBlocked(MySQL, "h"), blocked + "'mysqladmin flush-hosts'"},
-		{HostBlocked(MariaDB, "h"), blocked + "'mariadb-admin flush-hosts'"},
-		{HostNotAllowed(MySQL, "h"), "ERROR 1130 (HY000): Host 'h' is not allowed to connect to this MySQL server"},
-		{HostNotAllowed(MariaDB, "h"), "ERROR 1130 (HY000): Host 'h' is not allowed to connect to this MariaDB server"},
-		{OldProtocol(MySQL), "ERROR 1251 (08004): Client does not support authentication protocol requested by server; " +
-			"consider upgrading MySQL client"},
+		{HeaderRefused(), "ERROR 1105 (HY000): Failed to parse proxy header"},
+		{NotOwner(7), "ERROR 1095 (HY000): You are not owner of thread 7"},
+		{HeaderNotAccepted("192.0.2.1"), "ERROR 1130 (HY000): Proxy header is not accepted from 192.0.2.1"},
+		{OutOfOrder(), "ERROR 1156 (08S01): Got packets out of order"},
+		{ReadTimeout(), "ERROR 1159 (08S01): Got timeout reading communication packets"},
 		{TLSRequired(), "ERROR 3159 (HY000): Connections using insecure transport are prohibited while " +
 			"--require_secure_transport=ON."},
 	} {
